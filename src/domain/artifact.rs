@@ -1,0 +1,119 @@
+//! Artifact records: what is known of a stored file.
+
+use serde::{Deserialize, Serialize};
+
+use super::digest::Sha256Digest;
+use super::filename::Filename;
+use super::grid::{GridKey, Revision};
+use super::id::{ArtifactId, SessionId, UserId};
+use super::media_type::MediaType;
+use super::meta::Meta;
+use super::scope::Partition;
+use super::summary::Summary;
+use super::time::Timestamp;
+use super::ttl::Lifetime;
+
+/// A stored file: its record. The bytes lie under [`Artifact::key`] in the storage provider.
+///
+/// This is also the form that metadata providers keep, as JSON.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Artifact {
+    /// The id; stays the same for life.
+    pub id: ArtifactId,
+    /// What it belongs to; stays the same for life.
+    pub partition: Partition,
+    /// The session in which it was stored.
+    pub session: Option<SessionId>,
+    /// The user who stored it.
+    pub owner: Option<UserId>,
+    /// What the caller said about it.
+    #[serde(flatten)]
+    pub description: Description,
+    /// The bytes it has now.
+    pub content: Content,
+    /// The highest revision that a replacement has claimed, whether or not it was completed. No two
+    /// replacements ever write to the same key.
+    pub last_revision: Revision,
+    /// When it was first stored.
+    pub stored_at: Timestamp,
+    /// When record or content last changed.
+    pub updated_at: Timestamp,
+    /// When it expires; without, never.
+    pub life: Option<Lifetime>,
+    /// How the bytes came.
+    pub uploaded_via: UploadedVia,
+    /// Counts the changes of this record; the token for compare-and-swap.
+    pub version: u64,
+}
+
+/// The part of a record that the caller writes.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Description {
+    /// The media type of the content.
+    pub mime: MediaType,
+    /// The name to save it under.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filename: Option<Filename>,
+    /// A few words.
+    pub summary: Summary,
+    /// Anything else.
+    pub meta: Meta,
+}
+
+/// One revision of an artifact's bytes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Content {
+    /// Which one.
+    pub revision: Revision,
+    /// The size.
+    pub bytes: u64,
+    /// The digest; absent for bytes that went past this service to the store.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<Sha256Digest>,
+    /// The store's own entity tag; takes the place of an absent digest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub store_etag: Option<String>,
+    /// The name of the storage provider that holds them.
+    pub provider: String,
+}
+
+impl Content {
+    /// The opaque part of the strong entity tag of these bytes.
+    pub fn etag(&self) -> String {
+        match (&self.sha256, &self.store_etag) {
+            (Some(digest), _) => digest.to_string(),
+            (None, Some(etag)) => etag.clone(),
+            (None, None) => format!("r{}", self.revision),
+        }
+    }
+}
+
+/// How the bytes of an artifact arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UploadedVia {
+    /// In the body of a request to this service.
+    Direct,
+}
+
+impl Artifact {
+    /// The key of the current revision.
+    pub fn key(&self) -> GridKey {
+        self.key_of(self.content.revision)
+    }
+
+    /// The key of any revision.
+    pub fn key_of(&self, revision: Revision) -> GridKey {
+        GridKey { partition: self.partition.clone(), artifact: self.id, revision }
+    }
+
+    /// The opaque part of the entity tag of this record: changes with every change.
+    pub fn record_etag(&self) -> String {
+        format!("v{}", self.version)
+    }
+
+    /// Whether its life is over.
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        self.life.is_some_and(|life| life.is_over(now))
+    }
+}

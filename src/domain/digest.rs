@@ -1,0 +1,115 @@
+//! SHA-256 digests, in the two spellings of HTTP.
+
+use std::fmt;
+use std::str::FromStr;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+
+use super::{Invalid, serde_as_text};
+
+/// A SHA-256 digest. Its text form is 64 lower-case hex digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Sha256Digest([u8; 32]);
+
+impl Sha256Digest {
+    /// From the raw bytes.
+    pub const fn new(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The standard base64 form, as S3 and RFC 9530 want it.
+    pub fn to_base64(&self) -> String {
+        BASE64.encode(self.0)
+    }
+
+    /// The value of a `Content-Digest` or `Repr-Digest` field (RFC 9530): `sha-256=:…:`.
+    pub fn to_field(&self) -> String {
+        format!("sha-256=:{}:", self.to_base64())
+    }
+
+    /// Finds the SHA-256 digest in a `Content-Digest` field. Other algorithms are passed over, as
+    /// RFC 9530 asks; a field without SHA-256 gives `None`.
+    pub fn from_field(field: &str) -> Result<Option<Self>, Invalid> {
+        let malformed = Invalid::new("must hold sha-256=:<base64 of 32 bytes>: (RFC 9530)");
+        for member in field.split(',') {
+            let Some((algorithm, value)) = member.trim().split_once('=') else {
+                return Err(malformed);
+            };
+            if !algorithm.eq_ignore_ascii_case("sha-256") {
+                continue;
+            }
+            let encoded = value.strip_prefix(':').and_then(|rest| rest.strip_suffix(':'));
+            let bytes = encoded.and_then(|text| BASE64.decode(text).ok());
+            return match bytes.and_then(|bytes| bytes.try_into().ok()) {
+                Some(bytes) => Ok(Some(Self(bytes))),
+                None => Err(malformed),
+            };
+        }
+        Ok(None)
+    }
+}
+
+impl fmt::Display for Sha256Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Sha256Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Sha256Digest({self})")
+    }
+}
+
+impl FromStr for Sha256Digest {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let malformed = || Invalid::new("must be 64 hexadecimal digits");
+        if text.len() != 64 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return Err(malformed());
+        }
+        let mut bytes = [0; 32];
+        for (index, byte) in bytes.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(&text[2 * index..2 * index + 2], 16).map_err(|_| malformed())?;
+        }
+        Ok(Self(bytes))
+    }
+}
+
+serde_as_text!(Sha256Digest);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EMPTY_HEX: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    const EMPTY_FIELD: &str = "sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:";
+
+    #[test]
+    fn hex_and_field_name_the_same_digest() {
+        let digest: Sha256Digest = EMPTY_HEX.parse().unwrap();
+        assert_eq!(digest.to_string(), EMPTY_HEX);
+        assert_eq!(digest.to_field(), EMPTY_FIELD);
+        assert_eq!(Sha256Digest::from_field(EMPTY_FIELD), Ok(Some(digest)));
+        assert_eq!(EMPTY_HEX.to_uppercase().parse(), Ok(digest));
+    }
+
+    #[test]
+    fn other_algorithms_are_passed_over() {
+        let field = format!("sha-512=:AAAA:, {EMPTY_FIELD}");
+        assert!(Sha256Digest::from_field(&field).unwrap().is_some());
+        assert_eq!(Sha256Digest::from_field("sha-512=:AAAA:"), Ok(None));
+    }
+
+    #[test]
+    fn malformed_digests_are_refused() {
+        for field in ["", "sha-256", "sha-256=", "sha-256=abc", "sha-256=:abc:", "sha-256=:AAAA:"] {
+            assert!(Sha256Digest::from_field(field).is_err(), "{field}");
+        }
+        for hex in ["", "e3b0", &"g".repeat(64), &"é".repeat(32)] {
+            assert!(hex.parse::<Sha256Digest>().is_err(), "{hex}");
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! File names: labels that clients may safely turn into paths.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::{Invalid, serde_as_text};
+
+/// The longest file name, in bytes of UTF-8.
+pub const MAX_FILENAME_BYTES: usize = 1024;
+
+/// A relative path such as `docs/report.pdf`. It has no control characters and no segment that is
+/// empty, `.` or `..`, so that a client that writes files under their names stays in its folder.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Filename(Box<str>);
+
+impl Filename {
+    /// The whole name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The last segment: the name to save a download under.
+    pub fn base_name(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or(&self.0)
+    }
+}
+
+impl FromStr for Filename {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        if text.is_empty() {
+            return Err(Invalid::new("must not be empty"));
+        }
+        if text.len() > MAX_FILENAME_BYTES {
+            return Err(format!("must take at most {MAX_FILENAME_BYTES} bytes").into());
+        }
+        if text.chars().any(char::is_control) {
+            return Err(Invalid::new("must not contain control characters"));
+        }
+        if text.split(['/', '\\']).any(|segment| matches!(segment, "" | "." | "..")) {
+            return Err(Invalid::new("must be a relative path without empty, '.' or '..' segments"));
+        }
+        Ok(Self(text.into()))
+    }
+}
+
+impl fmt::Display for Filename {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+serde_as_text!(Filename);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ordinary_names_in_any_script_are_kept() {
+        for name in ["a.txt", "docs/README.md", "😀.png", "it's \"quoted\".txt", "報告.pdf", "..a", "a..b", ".env"]
+        {
+            assert_eq!(name.parse::<Filename>().unwrap().as_str(), name);
+        }
+        assert_eq!("docs/README.md".parse::<Filename>().unwrap().base_name(), "README.md");
+    }
+
+    #[test]
+    fn names_that_could_leave_a_folder_or_a_header_are_refused() {
+        for name in ["", "/etc/passwd", "../x", "a/../b", "a//b", "a/", "..\\x", "a\r\nb", "a\0b", &"x".repeat(1025)] {
+            assert!(name.parse::<Filename>().is_err(), "{name:?}");
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! The words of the service, as plain types without I/O.
+//!
+//! Everything a caller sends is parsed into one of these at the edge, once. A value that exists is
+//! valid: no other layer checks it again. This module imports nothing of the crate.
+
+pub mod artifact;
+pub mod digest;
+pub mod filename;
+pub mod grid;
+pub mod id;
+pub mod media_type;
+pub mod meta;
+pub mod principal;
+pub mod range;
+pub mod scope;
+pub mod session;
+pub mod summary;
+pub mod time;
+pub mod ttl;
+
+/// Why a text is not a valid value of a domain type.
+///
+/// The message completes the sentence "the value …" and is safe to show to the caller.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Invalid(pub std::borrow::Cow<'static, str>);
+
+impl Invalid {
+    /// An error with a fixed message.
+    pub const fn new(message: &'static str) -> Self {
+        Self(std::borrow::Cow::Borrowed(message))
+    }
+}
+
+impl From<String> for Invalid {
+    fn from(message: String) -> Self {
+        Self(message.into())
+    }
+}
+
+/// Derives text serialisation from `FromStr` and `Display`, so that a stored or received value goes
+/// through the same parser as every other.
+macro_rules! serde_as_text {
+    ($type:ty) => {
+        impl serde::Serialize for $type {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+pub(crate) use serde_as_text;

@@ -1,0 +1,58 @@
+//! What a provider says when it could not do what it was asked to.
+
+use std::fmt;
+
+/// The cause of a [`Fault`].
+pub type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// A provider failed: which one, at what, and whether trying again may help.
+///
+/// The text names no secret and does not repeat its source.
+#[derive(Debug, thiserror::Error)]
+#[error("{provider}: {operation} failed")]
+pub struct Fault {
+    /// The provider's name, as in the configuration.
+    pub provider: &'static str,
+    /// What it was doing.
+    pub operation: &'static str,
+    /// Whether trying again may help.
+    pub kind: FaultKind,
+    /// Why.
+    pub source: Cause,
+}
+
+/// Whether trying again may help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FaultKind {
+    /// The provider cannot be reached, is overloaded or starting: try again later.
+    Unavailable,
+    /// The provider answered, but not with what it should have: an operator must look.
+    Broken,
+}
+
+impl Fault {
+    /// The provider cannot be reached for now.
+    pub fn unavailable(provider: &'static str, operation: &'static str, source: impl Into<Cause>) -> Self {
+        Self { provider, operation, kind: FaultKind::Unavailable, source: source.into() }
+    }
+
+    /// The provider's answer is of no use.
+    pub fn broken(provider: &'static str, operation: &'static str, source: impl Into<Cause>) -> Self {
+        Self { provider, operation, kind: FaultKind::Broken, source: source.into() }
+    }
+}
+
+/// Prints an error and all its causes in one line: for logs and the operator's terminal, never for callers.
+pub struct Chain<'a>(pub &'a (dyn std::error::Error + 'static));
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut source = self.0.source();
+        while let Some(cause) = source {
+            write!(f, ": {cause}")?;
+            source = cause.source();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,8 @@
+//! artifactd
+pub mod clock;
+pub mod domain;
+pub mod fault;
+mod files;
+pub mod metadata;
+mod sqlite;
+pub mod storage;

@@ -1,0 +1,166 @@
+//! SQLite as both kinds of provider need it: one writer thread with group commit, a pool of read-only
+//! connections, and migrations.
+//!
+//! The database is in WAL mode with `synchronous=FULL`: a write that has been answered survives the
+//! crash of the process and of the machine.
+
+mod migrate;
+mod reader;
+mod writer;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+use self::reader::Readers;
+use self::writer::Writer;
+use crate::fault::{Cause, Fault, FaultKind};
+use crate::files::create_private_dir;
+
+/// How long a statement waits for another process that holds the lock.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+const STATEMENT_CACHE: usize = 64;
+
+/// One database file of one provider.
+pub struct Database {
+    provider: &'static str,
+    writer: Writer,
+    readers: Readers,
+}
+
+impl Database {
+    /// Opens the file, creating it and its folder when missing, and brings its schema up to date.
+    pub fn open(provider: &'static str, path: &Path, migrations: &'static [&'static str]) -> Result<Self, Fault> {
+        let fault = |source: Cause| Fault::broken(provider, "opening the database", source);
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            create_private_dir(folder).map_err(|source| fault(source.into()))?;
+        }
+        let mut connection = Connection::open(path).map_err(|source| fault(source.into()))?;
+        configure(&connection).map_err(|source| fault(source.into()))?;
+        migrate::apply(&mut connection, migrations).map_err(|source| fault(source.into()))?;
+        let readers = Readers::open(path).map_err(|source| fault(source.into()))?;
+        let writer = Writer::start(connection).map_err(|source| fault(source.into()))?;
+        Ok(Self { provider, writer, readers })
+    }
+
+    /// Runs `job` in a transaction and answers when it is committed. Jobs that wait at the same time
+    /// share one commit; one that fails is undone alone.
+    pub async fn write<T, F>(&self, operation: &'static str, job: F) -> Result<T, Fault>
+    where
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.writer.run(job).await.map_err(|error| self.fault(operation, error))
+    }
+
+    /// Runs `job` on a read-only connection.
+    pub async fn read<T, F>(&self, operation: &'static str, job: F) -> Result<T, Fault>
+    where
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.readers.run(job).await.map_err(|error| self.fault(operation, error))
+    }
+
+    fn fault(&self, operation: &'static str, error: Error) -> Fault {
+        let kind = match &error {
+            Error::Sqlite(error) if is_transient(error) => FaultKind::Unavailable,
+            Error::Commit(error) if is_transient(error) => FaultKind::Unavailable,
+            Error::Closed | Error::Lost => FaultKind::Unavailable,
+            Error::Sqlite(_) | Error::Commit(_) | Error::Panicked => FaultKind::Broken,
+        };
+        Fault { provider: self.provider, operation, kind, source: error.into() }
+    }
+}
+
+fn configure(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)
+}
+
+fn is_transient(error: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked, DiskFull};
+    matches!(error.sqlite_error_code(), Some(DatabaseBusy | DatabaseLocked | DiskFull))
+}
+
+/// Why a job has no result.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error("SQLite refused")]
+    Sqlite(#[from] rusqlite::Error),
+    #[error("the transaction could not be committed")]
+    Commit(#[source] Arc<rusqlite::Error>),
+    #[error("the transaction could not be begun")]
+    Lost,
+    #[error("the database is closed")]
+    Closed,
+    #[error("the job panicked")]
+    Panicked,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIGRATIONS: &[&str] = &["CREATE TABLE numbers (n INTEGER PRIMARY KEY)"];
+
+    fn open(folder: &tempfile::TempDir) -> Database {
+        Database::open("sqlite", &folder.path().join("a/b/test.db"), MIGRATIONS).unwrap()
+    }
+
+    fn insert(n: i64) -> impl FnOnce(&Connection) -> rusqlite::Result<usize> + Send + 'static {
+        move |connection| connection.execute("INSERT INTO numbers VALUES (?1)", [n])
+    }
+
+    async fn count(database: &Database) -> i64 {
+        let count =
+            |connection: &Connection| connection.query_row("SELECT count(*) FROM numbers", [], |row| row.get(0));
+        database.read("counting", count).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_job_that_fails_is_undone_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = open(&folder);
+        let jobs = [1, 2, 1, 3].map(|n| database.write("inserting", insert(n)));
+        let results = futures::future::join_all(jobs).await;
+        assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 3);
+        assert_eq!(count(&database).await, 3);
+    }
+
+    #[tokio::test]
+    async fn a_job_that_panics_harms_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = open(&folder);
+        let panicking = |_: &Connection| -> rusqlite::Result<()> { panic!("a bug") };
+        assert!(database.write("panicking", panicking).await.is_err());
+        assert!(database.read("panicking", panicking).await.is_err());
+        database.write("inserting", insert(1)).await.unwrap();
+        assert_eq!(count(&database).await, 1);
+    }
+
+    #[tokio::test]
+    async fn readers_cannot_write() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = open(&folder);
+        assert!(database.read("inserting", insert(1)).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_database_is_migrated_once_and_one_of_a_newer_version_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("test.db");
+        let newer: &[&str] = &["CREATE TABLE numbers (n INTEGER PRIMARY KEY)", "CREATE TABLE more (n INTEGER)"];
+        drop(Database::open("sqlite", &path, MIGRATIONS).unwrap());
+        drop(Database::open("sqlite", &path, newer).unwrap());
+        drop(Database::open("sqlite", &path, newer).unwrap());
+        let refused = Database::open("sqlite", &path, MIGRATIONS).err().unwrap();
+        let text = crate::fault::Chain(&refused).to_string();
+        assert!(text.contains("schema version 2") && text.contains("knows 1"), "{text}");
+    }
+}

@@ -1,0 +1,61 @@
+//! A pool of read-only connections.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use rusqlite::{Connection, OpenFlags};
+use tokio::sync::Semaphore;
+
+use super::{BUSY_TIMEOUT, Error, STATEMENT_CACHE};
+
+/// Enough to keep a disk busy; each connection has a page cache of its own.
+const CONNECTIONS: usize = 8;
+
+pub(super) struct Readers {
+    idle: Arc<Mutex<Vec<Connection>>>,
+    permits: Semaphore,
+}
+
+impl Readers {
+    pub(super) fn open(path: &Path) -> rusqlite::Result<Self> {
+        let idle = (0..CONNECTIONS).map(|_| open_read_only(path)).collect::<rusqlite::Result<_>>()?;
+        Ok(Self { idle: Arc::new(Mutex::new(idle)), permits: Semaphore::new(CONNECTIONS) })
+    }
+
+    pub(super) async fn run<T, F>(&self, job: F) -> Result<T, Error>
+    where
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        T: Send + 'static,
+    {
+        let _permit = self.permits.acquire().await.map_err(|_| Error::Closed)?;
+        let mut lease = Lease { connection: self.idle.lock().pop(), idle: Arc::clone(&self.idle) };
+        let done = tokio::task::spawn_blocking(move || match &mut lease.connection {
+            Some(connection) => job(connection).map_err(Error::Sqlite),
+            None => Err(Error::Closed),
+        });
+        done.await.map_err(|_| Error::Panicked)?
+    }
+}
+
+fn open_read_only(path: &Path) -> rusqlite::Result<Connection> {
+    let connection =
+        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
+    Ok(connection)
+}
+
+/// A connection on loan: it goes back even if the job panics.
+struct Lease {
+    connection: Option<Connection>,
+    idle: Arc<Mutex<Vec<Connection>>>,
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            self.idle.lock().push(connection);
+        }
+    }
+}

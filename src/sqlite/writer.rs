@@ -1,0 +1,100 @@
+//! The one thread that writes.
+//!
+//! While a commit waits for the disk, further jobs queue up; the next transaction takes them all. Each
+//! runs in its own savepoint and is answered after the commit, so the cost of a sync is shared and a
+//! failure is not.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, mpsc};
+use std::{io, thread};
+
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+use tokio::sync::oneshot;
+
+use super::Error;
+
+/// At most so many jobs share a transaction, which bounds how long the first of them waits.
+const MAX_BATCH: usize = 256;
+
+pub(super) struct Writer {
+    queue: mpsc::Sender<Job>,
+}
+
+/// Does its work and says how to answer once the fate of the transaction is known.
+type Job = Box<dyn FnOnce(&Connection) -> Done + Send>;
+
+struct Done {
+    keep: bool,
+    answer: Answer,
+}
+
+type Answer = Box<dyn FnOnce(Committed) + Send>;
+type Committed = Result<(), Arc<rusqlite::Error>>;
+
+impl Writer {
+    /// Starts the thread. It ends, after the jobs it has, when the `Writer` is dropped.
+    pub(super) fn start(connection: Connection) -> io::Result<Self> {
+        let (queue, jobs) = mpsc::channel();
+        thread::Builder::new().name("sqlite-writer".to_owned()).spawn(move || run(connection, &jobs))?;
+        Ok(Self { queue })
+    }
+
+    pub(super) async fn run<T, F>(&self, job: F) -> Result<T, Error>
+    where
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        T: Send + 'static,
+    {
+        let (sender, receiver) = oneshot::channel();
+        let job = Box::new(move |connection: &Connection| {
+            let result = match catch_unwind(AssertUnwindSafe(|| job(connection))) {
+                Ok(result) => result.map_err(Error::Sqlite),
+                Err(_) => Err(Error::Panicked),
+            };
+            let keep = result.is_ok();
+            let answer = move |committed: Committed| {
+                // Nobody listens any more when the caller has gone; the work is done all the same.
+                let _ = sender.send(committed.map_err(Error::Commit).and(result));
+            };
+            Done { keep, answer: Box::new(answer) }
+        });
+        self.queue.send(job).map_err(|_| Error::Closed)?;
+        receiver.await.map_err(|_| Error::Lost)?
+    }
+}
+
+fn run(mut connection: Connection, jobs: &mpsc::Receiver<Job>) {
+    while let Ok(first) = jobs.recv() {
+        let batch = std::iter::once(first).chain(jobs.try_iter().take(MAX_BATCH - 1));
+        let mut answers = Vec::new();
+        let committed = transact(&mut connection, batch, &mut answers).map_err(Arc::new);
+        if let Err(error) = &committed {
+            tracing::error!(%error, jobs = answers.len(), "a SQLite transaction failed");
+        }
+        for answer in answers {
+            answer(committed.clone());
+        }
+    }
+}
+
+fn transact(
+    connection: &mut Connection,
+    batch: impl Iterator<Item = Job>,
+    answers: &mut Vec<Answer>,
+) -> rusqlite::Result<()> {
+    let mut transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    for job in batch {
+        answers.push(run_in_savepoint(&mut transaction, job)?);
+    }
+    transaction.commit()
+}
+
+fn run_in_savepoint(transaction: &mut Transaction<'_>, job: Job) -> rusqlite::Result<Answer> {
+    let savepoint = transaction.savepoint()?;
+    let done = job(&savepoint);
+    if done.keep {
+        savepoint.commit()?;
+    } else {
+        savepoint.finish()?;
+    }
+    Ok(done.answer)
+}

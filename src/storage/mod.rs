@@ -1,0 +1,172 @@
+//! Storage providers: where the bytes are.
+//!
+//! A provider is dumb: it gets explicit keys and options and does what it is told. It knows neither
+//! callers nor records. Every provider passes the same suite of cases (`contract.rs`).
+
+use std::ops::Range;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::Stream;
+use futures::stream::BoxStream;
+
+use crate::domain::grid::GridKey;
+use crate::domain::id::{ArtifactId, SandboxId};
+use crate::domain::media_type::MediaType;
+use crate::domain::time::Timestamp;
+use crate::fault::{Cause, Fault};
+
+/// A place for bytes under keys.
+///
+/// What holds for every provider:
+/// - Bytes become visible under their key whole or not at all, and when [`Storage::put`] has answered
+///   they survive a crash of the process (`memory` excepted).
+/// - A body that ends in an error, or a dropped future, leaves nothing behind, neither under the key
+///   nor elsewhere.
+/// - Memory use does not grow with the size of a body.
+/// - Bytes that are being read stay readable as they were, whole, while their key is written again.
+#[async_trait]
+pub trait Storage: Send + Sync + 'static {
+    /// The name in the configuration.
+    fn name(&self) -> &'static str;
+
+    /// Stores `body` under `key`, in place of what may be there.
+    async fn put(&self, key: &Key, body: Body<'_>, options: &PutOptions) -> Result<Stored, PutError>;
+
+    /// Opens the bytes under `key`, or those of `range`; `None` when there is nothing.
+    ///
+    /// The caller knows the size: `range`, when given, is not empty and lies within it.
+    async fn get(&self, key: &Key, range: Option<Range<u64>>) -> Result<Option<ByteStream>, Fault>;
+
+    /// What is known of the bytes under `key`; `None` when there is nothing.
+    async fn head(&self, key: &Key) -> Result<Option<ObjectInfo>, Fault>;
+
+    /// Copies bytes from one key to another without passing them through the caller; `false` when
+    /// there is nothing to copy. The source stays.
+    async fn copy(&self, from: &Key, to: &Key, options: &PutOptions) -> Result<bool, Fault>;
+
+    /// Removes the bytes under `key`, if there are any.
+    async fn delete(&self, key: &Key) -> Result<(), Fault>;
+
+    /// At most `limit` objects whose key starts with `prefix`, in the order of their keys, beginning
+    /// behind `after`.
+    async fn list(&self, prefix: &str, after: Option<&Key>, limit: usize) -> Result<Vec<ObjectInfo>, Fault>;
+}
+
+/// Bytes on their way in. The provider reads them to their end unless it fails.
+pub type Body<'a> = &'a mut (dyn Stream<Item = Result<Bytes, BodyError>> + Send + Unpin);
+
+/// Bytes on their way out.
+pub type ByteStream = BoxStream<'static, Result<Bytes, Fault>>;
+
+/// The name of an object: segments of unreserved characters, `%` and `.`, joined by `/`. No segment is
+/// empty, `.` or `..`, and none is longer than a file name may be, so a key is also a relative path.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key(String);
+
+impl Key {
+    /// Where the bytes of an upload wait that is not complete.
+    pub fn pending(sandbox: &SandboxId, artifact: ArtifactId) -> Self {
+        Self(format!("pending/{}/{artifact}", sandbox.to_segment()))
+    }
+
+    /// Where a provider is tried out.
+    pub fn check(id: ArtifactId) -> Self {
+        Self(format!("check/{id}"))
+    }
+
+    /// A key that a provider listed; `None` for what this service never wrote.
+    pub fn from_listing(text: &str) -> Option<Self> {
+        let well_formed = text.split('/').all(|segment| {
+            !matches!(segment, "" | "." | "..")
+                && segment.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.~%".contains(&b))
+        });
+        well_formed.then(|| Self(text.to_owned()))
+    }
+
+    /// The key as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&GridKey> for Key {
+    fn from(key: &GridKey) -> Self {
+        Self(key.to_string())
+    }
+}
+
+impl std::fmt::Display for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What to know and keep about bytes besides the bytes.
+#[derive(Debug, Clone, Default)]
+pub struct PutOptions {
+    /// The media type, for stores that serve objects themselves.
+    pub content_type: MediaType,
+    /// The size, if the caller has said it. The body is as long as this or ends in an error.
+    pub content_length: Option<u64>,
+}
+
+/// What a provider knows of bytes that it has stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// The provider's own entity tag, without quotes, where it has one.
+    pub etag: Option<String>,
+}
+
+/// An object, without its bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectInfo {
+    /// Its name.
+    pub key: Key,
+    /// Its size.
+    pub bytes: u64,
+    /// When it was stored.
+    pub stored_at: Timestamp,
+    /// The provider's own entity tag, without quotes, where it has one.
+    pub etag: Option<String>,
+}
+
+/// Why bytes were not stored.
+#[derive(Debug, thiserror::Error)]
+pub enum PutError {
+    /// The body ended in an error.
+    #[error("the body broke off")]
+    Body(#[from] BodyError),
+    /// The provider failed.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// Why a body ended before its end. Providers pass it through as it is.
+#[derive(Debug, thiserror::Error)]
+pub enum BodyError {
+    /// The sender went away, or sent what is no valid body.
+    #[error("the request body broke off")]
+    Disconnected(#[source] Cause),
+    /// The sender sent nothing for too long.
+    #[error("the request body stalled")]
+    Stalled,
+    /// More bytes than allowed.
+    #[error("the body is larger than {limit} bytes")]
+    TooLarge {
+        /// How many are allowed.
+        limit: u64,
+    },
+    /// Fewer or more bytes than announced.
+    #[error("the body has another length than announced")]
+    WrongLength {
+        /// How many were announced.
+        announced: u64,
+    },
+    /// The bytes have another digest than announced.
+    #[error("the body has another SHA-256 digest than announced")]
+    WrongDigest {
+        /// What they have.
+        actual: crate::domain::digest::Sha256Digest,
+    },
+}
