@@ -4,5 +4,6 @@ pub mod domain;
 pub mod fault;
 mod files;
 pub mod metadata;
+pub mod policy;
 mod sqlite;
 pub mod storage;

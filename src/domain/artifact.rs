@@ -42,7 +42,9 @@ pub struct Artifact {
     pub life: Option<Lifetime>,
     /// How the bytes came.
     pub uploaded_via: UploadedVia,
-    /// Counts the changes of this record; the token for compare-and-swap.
+    /// Counts the changes that a caller can see.
+    pub edits: u64,
+    /// Counts all changes of this record; the token for compare-and-swap.
     pub version: u64,
 }
 
@@ -107,9 +109,9 @@ impl Artifact {
         GridKey { partition: self.partition.clone(), artifact: self.id, revision }
     }
 
-    /// The opaque part of the entity tag of this record: changes with every change.
+    /// The opaque part of the entity tag of this record, which differs after every visible change.
     pub fn record_etag(&self) -> String {
-        format!("v{}", self.version)
+        format!("{}-{}", self.id, self.edits)
     }
 
     /// Whether its life is over.

@@ -10,7 +10,7 @@ pub const MAX_META_DEPTH: usize = 32;
 
 /// A JSON object of bounded depth. Its size is bounded by the service's own limit.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(try_from = "Value")]
 pub struct Meta(Map<String, Value>);
 
 impl Meta {
@@ -65,6 +65,16 @@ impl TryFrom<Value> for Meta {
             Value::Object(members) => Ok(Self(members)),
             _ => Err(Invalid::new("must be a JSON object")),
         }
+    }
+}
+
+/// From JSON text.
+impl std::str::FromStr for Meta {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let value: Value = serde_json::from_str(text).map_err(|error| Invalid::from(format!("must be JSON: {error}")))?;
+        value.try_into()
     }
 }
 

@@ -37,6 +37,19 @@ impl TryFrom<u64> for Ttl {
     }
 }
 
+/// From decimal digits.
+impl std::str::FromStr for Ttl {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        let seconds = if digits { text.parse().unwrap_or(u64::MAX) } else { return Err(NOT_WHOLE) };
+        Self::try_from(seconds)
+    }
+}
+
+const NOT_WHOLE: Invalid = Invalid::new("must be a whole number of seconds");
+
 impl From<Ttl> for u64 {
     fn from(ttl: Ttl) -> Self {
         ttl.0

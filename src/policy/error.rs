@@ -1,0 +1,73 @@
+//! What can stand between a caller and what they asked for.
+
+use std::borrow::Cow;
+
+use crate::domain::Invalid;
+use crate::fault::Fault;
+use crate::storage::{BodyError, PutError};
+
+/// Why an operation was not carried out. Nothing has changed when it is returned.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No such artifact in the caller's sandbox.
+    #[error("there is no such artifact")]
+    ArtifactNotFound,
+    /// The artifact's life is over.
+    #[error("the artifact has expired")]
+    ArtifactExpired,
+    /// No such session in the caller's sandbox, or its life is over.
+    #[error("there is no such session")]
+    SessionNotFound,
+    /// The caller may not do this.
+    #[error("{0}")]
+    AccessDenied(&'static str),
+    /// A value breaks a rule.
+    #[error("{field} {reason}")]
+    Invalid {
+        /// Which one, as callers know it.
+        field: &'static str,
+        /// What is wrong with it.
+        reason: Invalid,
+    },
+    /// The caller's expectation of the current state is not met.
+    #[error("the artifact has changed: its current entity tags are \"{content}\" (content) and \"{record}\" (record)")]
+    PreconditionFailed {
+        /// The tag of the content as it is.
+        content: String,
+        /// The tag of the record as it is.
+        record: String,
+    },
+    /// What was asked for collides with something that is there.
+    #[error("{0}")]
+    Conflict(Cow<'static, str>),
+    /// The body was not received as it should have been.
+    #[error(transparent)]
+    Body(#[from] BodyError),
+    /// A provider failed.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+    /// The record points at bytes that the storage provider does not have.
+    #[error("the storage provider has no bytes under {key}")]
+    ContentMissing {
+        /// Where they should be.
+        key: String,
+    },
+    /// The service stops before it could finish.
+    #[error("the service is shutting down")]
+    Interrupted,
+}
+
+impl Error {
+    pub(super) fn invalid(field: &'static str, reason: impl Into<Invalid>) -> Self {
+        Self::Invalid { field, reason: reason.into() }
+    }
+}
+
+impl From<PutError> for Error {
+    fn from(error: PutError) -> Self {
+        match error {
+            PutError::Body(error) => Self::Body(error),
+            PutError::Fault(fault) => Self::Fault(fault),
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! The rules: who may do what, how long things live, in which order bytes and records change.
+//!
+//! [`ArtifactStore`] is the only way to artifacts and sessions. It is bound to one caller, so no
+//! operation can be asked for without saying who asks; the providers behind it are private to this
+//! module. Errors know nothing of HTTP.
+//!
+//! Two orders keep the record true:
+//! - bytes are written before the record that points at them, and a record is removed before its bytes;
+//! - bytes are never changed. A replacement is a new revision under a new key.
+//!
+//! A crash between two steps leaves, at worst, bytes without a record.
+
+mod access;
+mod delete;
+mod error;
+mod expectation;
+mod lifetime;
+mod meter;
+mod retrieve;
+mod sessions;
+mod store;
+pub mod sweeper;
+mod update;
+
+use std::sync::Arc;
+
+use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
+
+pub use self::error::Error;
+pub use self::expectation::Expectation;
+pub use self::lifetime::{Limits, TtlChoice};
+pub use self::sessions::NewSession;
+pub use self::store::{Incoming, NewArtifact, Staged};
+pub use self::update::{Changes, FilenameChange, MetaChange, Replacement, TtlChange};
+
+use crate::clock::Clock;
+use crate::domain::id::SessionId;
+use crate::domain::principal::Principal;
+use crate::fault::Fault;
+use crate::metadata::MetadataStore;
+use crate::storage::Storage;
+
+/// The providers and rules that all callers share.
+#[derive(Clone)]
+pub struct Service {
+    metadata: Arc<dyn MetadataStore>,
+    storage: Arc<dyn Storage>,
+    clock: Arc<dyn Clock>,
+    limits: Arc<Limits>,
+    tasks: TaskTracker,
+}
+
+impl Service {
+    /// A service over these providers.
+    pub fn new(
+        metadata: Arc<dyn MetadataStore>,
+        storage: Arc<dyn Storage>,
+        clock: Arc<dyn Clock>,
+        limits: Limits,
+    ) -> Self {
+        Self { metadata, storage, clock, limits: Arc::new(limits), tasks: TaskTracker::new() }
+    }
+
+    /// The store as `principal` may use it, in the session that the caller has named, if any.
+    pub fn for_caller(&self, principal: Principal, named_session: Option<SessionId>) -> ArtifactStore {
+        ArtifactStore { service: self.clone(), caller: Arc::new(Caller { principal, named_session }) }
+    }
+
+    /// Fails when a provider cannot do its work now.
+    pub async fn ping(&self) -> Result<(), Fault> {
+        let probe = crate::storage::Key::check(crate::clock::new_artifact_id(self.clock.now()));
+        let (metadata, storage) = tokio::join!(self.metadata.ping(), self.storage.head(&probe));
+        metadata.and(storage.map(drop))
+    }
+
+    /// The name of the metadata provider.
+    pub fn metadata_provider(&self) -> &'static str {
+        self.metadata.name()
+    }
+
+    /// The rules in force.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Waits for changes that are still under way, those whose callers have gone included.
+    pub async fn drained(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    /// Runs a change to its end even if the caller goes away meanwhile.
+    async fn to_completion<T: Send + 'static>(
+        &self,
+        change: impl Future<Output = Result<T, Error>> + Send + 'static,
+    ) -> Result<T, Error> {
+        match self.tasks.spawn(change.in_current_span()).await {
+            Ok(result) => result,
+            Err(failed) => match failed.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => Err(Error::Interrupted),
+            },
+        }
+    }
+}
+
+/// The store as one caller may use it.
+#[derive(Clone)]
+pub struct ArtifactStore {
+    service: Service,
+    caller: Arc<Caller>,
+}
+
+struct Caller {
+    principal: Principal,
+    named_session: Option<SessionId>,
+}
+
+impl ArtifactStore {
+    /// Who is asking.
+    pub fn principal(&self) -> &Principal {
+        &self.caller.principal
+    }
+
+    /// The name of the metadata provider.
+    pub fn metadata_provider(&self) -> &'static str {
+        self.service.metadata_provider()
+    }
+
+    /// The rules in force.
+    pub fn limits(&self) -> &Limits {
+        self.service.limits()
+    }
+}
