@@ -1,0 +1,168 @@
+//! Every way in which a request can fail, and the answer to each.
+
+use std::sync::Arc;
+
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+
+use super::problem::{Code, FieldError, Problem};
+use crate::auth::AuthError;
+use crate::fault::{Chain, FaultKind};
+use crate::policy;
+use crate::storage::BodyError;
+
+/// Why a request was not answered as hoped.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    /// A rule or a provider said no.
+    #[error(transparent)]
+    Policy(#[from] policy::Error),
+    /// The caller is not known.
+    #[error(transparent)]
+    Auth(#[from] AuthError),
+    /// Fields, parameters or headers are malformed.
+    #[error("the request is not valid")]
+    Invalid(Vec<FieldError>),
+    /// The request is malformed as a whole.
+    #[error("{0}")]
+    Malformed(String),
+    /// There is nothing at this path.
+    #[error("there is nothing at this path")]
+    NoRoute,
+    /// The path has other methods.
+    #[error("this method is not allowed here")]
+    NoMethod,
+    /// The body has a type that is not accepted here.
+    #[error("{0}")]
+    UnsupportedMediaType(&'static str),
+    /// A body that is held in memory is too large.
+    #[error("the body is larger than {limit} bytes")]
+    TooLarge {
+        /// The largest allowed.
+        limit: usize,
+    },
+    /// No byte lies in the range.
+    #[error("the range lies outside the content of {size} bytes")]
+    RangeNotSatisfiable {
+        /// The size of the content.
+        size: u64,
+    },
+    /// As many requests as allowed are under way.
+    #[error("too many requests are under way")]
+    Overloaded,
+    /// The service takes no new requests.
+    #[error("the service is shutting down")]
+    Draining,
+    /// A bug.
+    #[error("a handler panicked: {0}")]
+    Panic(String),
+}
+
+impl ApiError {
+    /// One wrong field, parameter or header.
+    pub fn field(field: impl Into<String>, message: impl ToString) -> Self {
+        Self::Invalid(vec![FieldError { field: field.into(), message: message.to_string() }])
+    }
+
+    /// The kind of problem.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Policy(error) => policy_code(error),
+            Self::Auth(AuthError::KeysUnavailable(_)) => Code::ProviderUnavailable,
+            Self::Auth(_) => Code::Unauthenticated,
+            Self::Invalid(_) | Self::Malformed(_) => Code::InvalidRequest,
+            Self::NoRoute => Code::NotFound,
+            Self::NoMethod => Code::MethodNotAllowed,
+            Self::UnsupportedMediaType(_) => Code::UnsupportedMediaType,
+            Self::TooLarge { .. } => Code::PayloadTooLarge,
+            Self::RangeNotSatisfiable { .. } => Code::RangeNotSatisfiable,
+            Self::Overloaded | Self::Draining => Code::Overloaded,
+            Self::Panic(_) => Code::Internal,
+        }
+    }
+
+    /// What the caller is told: all of it when the caller can act on it, nothing of the inside else.
+    fn detail(&self) -> String {
+        match self.code() {
+            Code::ProviderUnavailable => "a provider behind the service cannot be reached; try again later".to_owned(),
+            Code::ProviderError => "a provider behind the service failed".to_owned(),
+            Code::Internal => "something went wrong inside the service".to_owned(),
+            _ => match self {
+                Self::Policy(policy::Error::Body(BodyError::WrongDigest { actual })) => {
+                    format!("the body has the SHA-256 digest {actual}, not the one announced")
+                }
+                error => error.to_string(),
+            },
+        }
+    }
+
+    fn field_errors(&self) -> Vec<FieldError> {
+        match self {
+            Self::Invalid(errors) => errors.clone(),
+            Self::Policy(policy::Error::Invalid { field, reason }) => {
+                vec![FieldError { field: (*field).to_owned(), message: reason.to_string() }]
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+fn policy_code(error: &policy::Error) -> Code {
+    match error {
+        policy::Error::ArtifactNotFound => Code::ArtifactNotFound,
+        policy::Error::ArtifactExpired => Code::ArtifactExpired,
+        policy::Error::SessionNotFound => Code::SessionNotFound,
+        policy::Error::AccessDenied(_) => Code::AccessDenied,
+        policy::Error::Invalid { .. } => Code::InvalidRequest,
+        policy::Error::PreconditionFailed { .. } => Code::PreconditionFailed,
+        policy::Error::Conflict(_) => Code::Conflict,
+        policy::Error::Body(BodyError::Disconnected(_) | BodyError::WrongLength { .. }) => Code::InvalidRequest,
+        policy::Error::Body(BodyError::Stalled) => Code::RequestTimeout,
+        policy::Error::Body(BodyError::TooLarge { .. }) => Code::PayloadTooLarge,
+        policy::Error::Body(BodyError::WrongDigest { .. }) => Code::DigestMismatch,
+        policy::Error::Fault(fault) => match fault.kind {
+            FaultKind::Unavailable => Code::ProviderUnavailable,
+            FaultKind::Broken => Code::ProviderError,
+        },
+        policy::Error::ContentMissing { .. } => Code::ProviderError,
+        policy::Error::Interrupted => Code::Overloaded,
+    }
+}
+
+impl From<BodyError> for ApiError {
+    fn from(error: BodyError) -> Self {
+        Self::Policy(error.into())
+    }
+}
+
+/// The cause of an error answer, for the access log.
+#[derive(Clone)]
+pub(super) struct LoggedCause(pub Arc<str>);
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = Problem::new(self.code(), self.detail(), self.field_errors()).into_response();
+        let headers = response.headers_mut();
+        match &self {
+            Self::Auth(error) if self.code() == Code::Unauthenticated => {
+                headers.insert(header::WWW_AUTHENTICATE, challenge(error));
+            }
+            Self::RangeNotSatisfiable { size } => {
+                if let Ok(value) = HeaderValue::try_from(format!("bytes */{size}")) {
+                    headers.insert(header::CONTENT_RANGE, value);
+                }
+            }
+            _ => {}
+        }
+        response.extensions_mut().insert(LoggedCause(Chain(&self).to_string().into()));
+        response
+    }
+}
+
+/// RFC 6750, section 3: a request without a token gets no error code.
+fn challenge(error: &AuthError) -> HeaderValue {
+    match error {
+        AuthError::Missing => HeaderValue::from_static("Bearer realm=\"artifactd\""),
+        _ => HeaderValue::from_static("Bearer realm=\"artifactd\", error=\"invalid_token\""),
+    }
+}

@@ -1,0 +1,95 @@
+//! Request bodies: as streams with a guard against stalling, or whole within a limit.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::HeaderMap;
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use bytes::{Bytes, BytesMut};
+use futures::stream::BoxStream;
+use futures::{Stream, StreamExt as _, TryStreamExt as _};
+
+use super::super::error::ApiError;
+use crate::domain::digest::Sha256Digest;
+use crate::domain::media_type::MediaType;
+use crate::storage::BodyError;
+
+/// A sender that is silent for so long has given up.
+const STALLED_AFTER: Duration = Duration::from_secs(60);
+
+/// The body as a stream that ends in an error when the sender is gone or silent for too long.
+pub(in crate::http) fn stream(body: Body) -> BoxStream<'static, Result<Bytes, BodyError>> {
+    let chunks = body.into_data_stream();
+    futures::stream::unfold(chunks, |mut chunks| async {
+        let item = match tokio::time::timeout(STALLED_AFTER, chunks.next()).await {
+            Ok(item) => item?.map_err(|error| BodyError::Disconnected(error.into())),
+            Err(_) => Err(BodyError::Stalled),
+        };
+        Some((item, chunks))
+    })
+    .boxed()
+}
+
+/// All of a body that has at most `limit` bytes.
+pub(in crate::http) async fn whole(body: Body, limit: usize) -> Result<Bytes, ApiError> {
+    collect(&mut stream(body), limit).await?.map_err(|_| ApiError::TooLarge { limit })
+}
+
+/// Reads until the end (`Ok`) or until more than `limit` bytes have come (`Err`, with what has come).
+pub(super) async fn collect<E>(
+    chunks: &mut (impl Stream<Item = Result<Bytes, E>> + Unpin),
+    limit: usize,
+) -> Result<Result<Bytes, Bytes>, E> {
+    let mut collected = BytesMut::new();
+    while let Some(chunk) = chunks.try_next().await? {
+        collected.extend_from_slice(&chunk);
+        if collected.len() > limit {
+            return Ok(Err(collected.freeze()));
+        }
+    }
+    Ok(Ok(collected.freeze()))
+}
+
+/// The size announced by `Content-Length`.
+pub(in crate::http) fn content_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// The type announced by `Content-Type`. `application/x-www-form-urlencoded` counts as none: it is what
+/// curl says of any data when told nothing.
+pub(in crate::http) fn content_type(headers: &HeaderMap) -> Result<Option<MediaType>, ApiError> {
+    let Some(value) = headers.get(CONTENT_TYPE) else { return Ok(None) };
+    let malformed = |_| ApiError::field("content-type", "must be a media type such as text/plain");
+    let text = value.to_str().map_err(|_| malformed(()))?;
+    let mime: MediaType = text.parse().map_err(|_| malformed(()))?;
+    Ok((mime.essence() != "application/x-www-form-urlencoded").then_some(mime))
+}
+
+/// The digest that the caller announced, as a parameter or as `Content-Digest`.
+pub(in crate::http) fn announced_digest(
+    headers: &HeaderMap,
+    parameter: Option<Sha256Digest>,
+) -> Result<Option<Sha256Digest>, ApiError> {
+    let mut announced = parameter;
+    for value in headers.get_all("content-digest") {
+        let text = value.to_str().unwrap_or_default();
+        let field = Sha256Digest::from_field(text).map_err(|error| ApiError::field("content-digest", error))?;
+        match (announced, field) {
+            (Some(one), Some(other)) if one != other => {
+                return Err(ApiError::field("content-digest", "differs from the other digest in the request"));
+            }
+            (_, Some(digest)) => announced = Some(digest),
+            (_, None) => {}
+        }
+    }
+    Ok(announced)
+}
+
+/// Bytes are kept as they come: a coding would be lost on the way.
+pub(in crate::http) fn refuse_content_encoding(headers: &HeaderMap) -> Result<(), ApiError> {
+    match headers.get(CONTENT_ENCODING) {
+        None => Ok(()),
+        Some(value) if value.as_bytes().eq_ignore_ascii_case(b"identity") => Ok(()),
+        Some(_) => Err(ApiError::UnsupportedMediaType("Content-Encoding is not supported; send the bytes as they are")),
+    }
+}

@@ -1,0 +1,8 @@
+//! From a request to typed values. What cannot be read is answered here, before any handler runs.
+
+pub(super) mod body;
+pub(super) mod form;
+pub(super) mod json;
+pub(super) mod params;
+pub(super) mod path;
+pub(super) mod store;

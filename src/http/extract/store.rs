@@ -1,0 +1,64 @@
+//! The authorised store *is* an extractor: a handler that wants artifacts has a caller.
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use tracing::Span;
+
+use super::super::AppState;
+use super::super::error::ApiError;
+use super::params::query_pairs;
+use crate::auth::AuthError;
+use crate::domain::id::SessionId;
+use crate::policy::ArtifactStore;
+
+/// The query parameter that names a session.
+pub(super) const SESSION_PARAMETER: &str = "session_id";
+/// The header that names a session.
+const SESSION_HEADER: &str = "x-session-id";
+
+impl FromRequestParts<AppState> for ArtifactStore {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        let principal = state.authenticator.authenticate(bearer_token(&parts.headers)?).await?;
+        let span = Span::current();
+        span.record("sandbox", principal.sandbox.as_str());
+        principal.user().map(|user| span.record("user", user.as_str()));
+        let session = named_session(parts)?;
+        if let Some(session) = session.as_ref().or(principal.session()) {
+            span.record("session", session.as_str());
+        }
+        Ok(state.service.for_caller(principal, session))
+    }
+}
+
+fn bearer_token(headers: &HeaderMap) -> Result<&str, AuthError> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let value = match (values.next(), values.next()) {
+        (None, _) => return Err(AuthError::Missing),
+        (Some(value), None) => value.to_str().map_err(|_| AuthError::WrongScheme)?,
+        (Some(_), Some(_)) => return Err(AuthError::WrongScheme),
+    };
+    match value.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim()),
+        _ => Err(AuthError::WrongScheme),
+    }
+}
+
+fn named_session(parts: &Parts) -> Result<Option<SessionId>, ApiError> {
+    let mut named: Option<SessionId> = None;
+    let header = parts.headers.get_all(SESSION_HEADER).iter().map(|value| (SESSION_HEADER, value.to_str().ok()));
+    let query = query_pairs(parts.uri.query().unwrap_or_default())?;
+    let query = query.iter().filter(|(name, _)| name == SESSION_PARAMETER);
+    let query = query.map(|(_, value)| (SESSION_PARAMETER, Some(value.as_str())));
+    for (field, text) in header.chain(query) {
+        let text = text.ok_or_else(|| ApiError::field(field, "must be ASCII; use the parameter for other ids"))?;
+        let id = text.parse().map_err(|error| ApiError::field(field, error))?;
+        if named.as_ref().is_some_and(|named| *named != id) {
+            return Err(ApiError::field(field, "names another session than the rest of the request"));
+        }
+        named = Some(id);
+    }
+    Ok(named)
+}

@@ -1,0 +1,83 @@
+//! Reads on, for a while, what a refused client still sends.
+//!
+//! A server that answers in the middle of a request body and closes the connection makes the client's
+//! kernel throw the answer away (RFC 9112, section 9.6). So that the client learns why it was refused,
+//! some of the rest is read first.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::Response;
+use bytes::Bytes;
+use futures::StreamExt as _;
+use http_body::{Body as _, Frame, SizeHint};
+use tokio::sync::oneshot;
+
+const MAX_BYTES: usize = 16 * 1024 * 1024;
+const MAX_TIME: Duration = Duration::from_secs(2);
+
+/// Reads the rest of the body of a request that was refused before its end.
+pub(in crate::http) async fn linger(request: Request, next: Next) -> Response {
+    if request.body().is_end_stream() {
+        return next.run(request).await;
+    }
+    let (sender, mut receiver) = oneshot::channel();
+    let request = request.map(|body| Body::new(Returned { body, sender: Some(sender) }));
+    let response = next.run(request).await;
+    let refused = response.status().is_client_error() || response.status().is_server_error();
+    if refused && let Ok(rest) = receiver.try_recv() {
+        let _ = tokio::time::timeout(MAX_TIME, read(rest)).await;
+    }
+    response
+}
+
+async fn read(body: Body) {
+    let mut chunks = body.into_data_stream();
+    let mut bytes = 0;
+    while bytes < MAX_BYTES
+        && let Some(Ok(chunk)) = chunks.next().await
+    {
+        bytes += chunk.len();
+    }
+}
+
+/// A body that is handed back when its reader drops it.
+struct Returned {
+    body: Body,
+    sender: Option<oneshot::Sender<Body>>,
+}
+
+impl Drop for Returned {
+    fn drop(&mut self) {
+        if let Some(sender) = self.sender.take()
+            && !self.body.is_end_stream()
+        {
+            // Without a receiver the request was answered already, and nobody waits.
+            let _ = sender.send(std::mem::take(&mut self.body));
+        }
+    }
+}
+
+impl http_body::Body for Returned {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

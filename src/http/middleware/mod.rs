@@ -1,0 +1,9 @@
+//! What happens around every request, from the outside in: a name and a log line ([`observe`]), a
+//! guard against panics, a limit on requests under way ([`gate`]), and the remains of bodies that
+//! nobody read ([`linger`]).
+
+pub(super) mod gate;
+pub(super) mod linger;
+pub(super) mod observe;
+pub(super) mod panic;
+pub(super) mod request_id;

@@ -1,0 +1,117 @@
+//! HTTP: routes, extractors, answers. Handlers are short: what a request means is decided in
+//! [`crate::policy`].
+
+mod conditional;
+mod disposition;
+mod error;
+mod extract;
+mod middleware;
+mod openapi;
+mod problem;
+mod routes;
+mod view;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::{HeaderName, Method, header};
+use axum::middleware::{from_fn, from_fn_with_state};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::cors::{AllowOrigin, Any, CorsLayer, ExposeHeaders};
+use utoipa::OpenApi as _;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_swagger_ui::{Config, SwaggerUi};
+
+pub use self::middleware::gate::Gate;
+use crate::auth::Authenticator;
+use crate::policy::Service;
+
+/// What handlers work with.
+#[derive(Clone)]
+pub struct AppState {
+    /// The rules and, behind them, the providers.
+    pub service: Service,
+    /// Tells who calls.
+    pub authenticator: Arc<Authenticator>,
+    /// Counts the requests under way.
+    pub gate: Gate,
+    /// The base of absolute URLs, without a slash at its end; without, `Location` is a path.
+    pub public_url: Option<Arc<str>>,
+}
+
+/// Which front ends may call from a browser.
+#[derive(Debug, Clone, Default)]
+pub enum AllowedOrigins {
+    /// None but those of the service itself.
+    #[default]
+    None,
+    /// All.
+    Any,
+    /// These.
+    List(Vec<axum::http::HeaderValue>),
+}
+
+/// The service as a router.
+pub fn router(state: AppState, origins: AllowedOrigins) -> Router {
+    let (api, document) = api().split_for_parts();
+    let (operation, _) = operation().split_for_parts();
+    let docs = SwaggerUi::new("/docs")
+        .url("/openapi.json", document)
+        // By default the page would have another host validate the document.
+        .config(Config::default().validator_url("none").try_it_out_enabled(true));
+    api.layer(from_fn(middleware::linger::linger))
+        .layer(from_fn_with_state(state.gate.clone(), middleware::gate::enter))
+        .merge(operation)
+        .merge(docs)
+        .fallback(|| async { error::ApiError::NoRoute })
+        .method_not_allowed_fallback(|| async { error::ApiError::NoMethod })
+        .layer(CatchPanicLayer::custom(middleware::panic::answer))
+        .layer(cors(origins))
+        .layer(from_fn(middleware::observe::observe))
+        .with_state(state)
+}
+
+/// The OpenAPI document of the service.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    api().into_openapi()
+}
+
+fn api() -> OpenApiRouter<AppState> {
+    OpenApiRouter::with_openapi(openapi::ApiDocument::openapi()).merge(routes::api())
+}
+
+fn operation() -> OpenApiRouter<AppState> {
+    routes::operation()
+}
+
+fn cors(origins: AllowedOrigins) -> CorsLayer {
+    let origins = match origins {
+        AllowedOrigins::None => return CorsLayer::new(),
+        AllowedOrigins::Any => AllowOrigin::from(Any),
+        AllowedOrigins::List(origins) => AllowOrigin::list(origins),
+    };
+    CorsLayer::new()
+        .allow_origin(origins)
+        .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
+        .allow_headers([
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            header::IF_MATCH,
+            header::IF_NONE_MATCH,
+            header::IF_RANGE,
+            header::RANGE,
+            HeaderName::from_static("content-digest"),
+            HeaderName::from_static("x-request-id"),
+            HeaderName::from_static("x-session-id"),
+        ])
+        .expose_headers(ExposeHeaders::list([
+            header::ETAG,
+            header::LOCATION,
+            header::RETRY_AFTER,
+            header::ACCEPT_RANGES,
+            header::CONTENT_RANGE,
+            header::CONTENT_DISPOSITION,
+            HeaderName::from_static("content-digest"),
+            HeaderName::from_static("x-request-id"),
+        ]))
+}

@@ -1,0 +1,108 @@
+//! The OpenAPI document, put together from what stands beside each handler.
+
+use serde_json::json;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi, ToResponse};
+
+use super::problem::Problem;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "artifactd",
+        description = "Stores files (\"artifacts\") for AI apps, MCP servers, front ends and back ends.\n\n\
+            Three scopes: `session` (ephemeral, for one session), `user` (persistent, for one user) and `sandbox` \
+            (shared with everyone in the sandbox; written by administrators).\n\n\
+            Errors are `application/problem+json` (RFC 9457). Times are RFC 3339 in UTC, sizes are bytes, durations \
+            are seconds. Unknown parameters and unknown JSON members are refused.",
+        license(name = "MIT", identifier = "MIT")
+    ),
+    modifiers(&BearerToken),
+    security(("bearer" = [])),
+    components(responses(
+        InvalidRequest, Unauthenticated, AccessDenied, ArtifactNotFound, ArtifactExpired, SessionNotFound, Conflict,
+        PreconditionFailed, PayloadTooLarge, UnsupportedMediaType, RangeNotSatisfiable, DigestMismatch, RequestTimeout,
+        InternalError, ProviderError, ServiceUnavailable
+    )),
+    tags(
+        (name = "artifacts", description = "Store, read, change and delete files"),
+        (name = "sessions", description = "The boundaries of ephemeral files"),
+        (name = "caller", description = "Who the service takes you for"),
+        (name = "operation", description = "Health and version; no token needed")
+    )
+)]
+pub(super) struct ApiDocument;
+
+struct BearerToken;
+
+impl Modify for BearerToken {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").description(Some(
+            "A JWT. By default `sub` is the user, `sid` the session, `sandbox` the sandbox, and `scope` or `roles` \
+             name the rights `artifacts:read`, `artifacts:write`, `artifacts:admin`; a token with none of them may \
+             read and write. `exp` is required.",
+        ));
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("bearer", SecurityScheme::Http(scheme.build()));
+    }
+}
+
+fn example(code: &str, title: &str, status: u16, detail: &str) -> serde_json::Value {
+    json!({
+        "type": format!("urn:artifactd:problem:{code}"),
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "code": code,
+        "request_id": "0192f0c123457abc8def0123456789ab"
+    })
+}
+
+/// Defines the error answers that handlers refer to.
+macro_rules! error_responses {
+    ($($name:ident $status:literal $code:literal $title:literal $detail:literal: $description:literal)*) => {$(
+        #[derive(ToResponse)]
+        #[response(
+            description = $description,
+            content_type = "application/problem+json",
+            example = json!(example($code, $title, $status, $detail))
+        )]
+        #[expect(dead_code, reason = "describes the answer; it is never built")]
+        pub(super) struct $name(Problem);
+    )*};
+}
+
+error_responses! {
+    InvalidRequest 400 "invalid_request" "Invalid request" "the request is not valid":
+        "`invalid_request`: something is malformed or breaks a rule; `errors` names the fields."
+    Unauthenticated 401 "unauthenticated" "Not authenticated" "the token has expired":
+        "`unauthenticated`: no token, or one that is not valid."
+    AccessDenied 403 "access_denied" "Access denied" "the artifact belongs to another user":
+        "`access_denied`: it belongs to someone else, or the token lacks the right."
+    ArtifactNotFound 404 "artifact_not_found" "Artifact not found" "there is no such artifact":
+        "`artifact_not_found`: not in the caller's sandbox."
+    SessionNotFound 404 "session_not_found" "Session not found" "there is no such session":
+        "`session_not_found`: not in the caller's sandbox, or its life is over."
+    ArtifactExpired 410 "artifact_expired" "Artifact expired" "the artifact has expired":
+        "`artifact_expired`: its life is over."
+    Conflict 409 "conflict" "Conflict" "a session with this id exists":
+        "`conflict`: collides with what is there."
+    PreconditionFailed 412 "precondition_failed" "Precondition failed" "the artifact has changed":
+        "`precondition_failed`: `If-Match` does not hold; `detail` has the current tags."
+    PayloadTooLarge 413 "payload_too_large" "Payload too large" "the body is larger than 5368709120 bytes":
+        "`payload_too_large`: nothing was kept."
+    UnsupportedMediaType 415 "unsupported_media_type" "Unsupported media type" "send JSON":
+        "`unsupported_media_type`: the body has a type or coding that is not accepted here."
+    RangeNotSatisfiable 416 "range_not_satisfiable" "Range not satisfiable" "the range lies outside the content of 13 bytes":
+        "`range_not_satisfiable`: no byte lies in the range; `Content-Range` has the size."
+    DigestMismatch 422 "digest_mismatch" "Digest mismatch" "the body has another digest than announced":
+        "`digest_mismatch`: the body is not what was announced; nothing was kept."
+    RequestTimeout 408 "request_timeout" "Request timeout" "the request body stalled":
+        "`request_timeout`: the body came too slowly; nothing was kept."
+    InternalError 500 "internal" "Internal error" "something went wrong inside the service":
+        "`internal`: a bug; the log has more under the `request_id`."
+    ProviderError 502 "provider_error" "Provider error" "a provider behind the service failed":
+        "`provider_error`: the storage or metadata provider gave an answer of no use."
+    ServiceUnavailable 503 "provider_unavailable" "Provider unavailable" "a provider behind the service cannot be reached":
+        "`provider_unavailable` or `overloaded`: try again after `Retry-After` seconds."
+}

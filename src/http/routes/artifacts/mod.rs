@@ -1,0 +1,6 @@
+//! `/v1/artifacts`.
+
+pub(super) mod content;
+pub(super) mod record;
+pub(super) mod replace;
+pub(super) mod store;

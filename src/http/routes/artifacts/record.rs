@@ -1,0 +1,194 @@
+//! `GET`, `PATCH` and `DELETE /v1/artifacts/{artifact_id}`.
+
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Deserializer};
+use utoipa::ToSchema;
+
+use super::super::super::conditional;
+use super::super::super::error::ApiError;
+use super::super::super::extract::json::Json;
+use super::super::super::extract::params::{None as NoParams, Params};
+use super::super::super::extract::path::PathId;
+use super::super::super::openapi::{
+    AccessDenied, ArtifactExpired, ArtifactNotFound, InternalError, InvalidRequest, PayloadTooLarge,
+    PreconditionFailed, ProviderError, ServiceUnavailable, Unauthenticated, UnsupportedMediaType,
+};
+use super::super::super::view::{self, ArtifactView};
+use crate::domain::filename::Filename;
+use crate::domain::id::ArtifactId;
+use crate::domain::media_type::MediaType;
+use crate::domain::meta::Meta;
+use crate::domain::summary::Summary;
+use crate::domain::ttl::Ttl;
+use crate::policy::{ArtifactStore, Changes, FilenameChange, MetaChange, TtlChange, TtlChoice};
+
+/// Read the record of a file; with HEAD, tell whether it is there
+#[utoipa::path(
+    method(get, head),
+    path = "/v1/artifacts/{artifact_id}",
+    tag = "artifacts",
+    params(
+        ("artifact_id" = String, Path, description = "The id."),
+        ("X-Session-Id" = Option<String>, Header, description = "The session to act in, if the token names none."),
+        ("If-None-Match" = Option<String>, Header, description = "With the tag of the record as it is: 304."),
+    ),
+    responses(
+        (status = 200, description = "The record.", body = ArtifactView, headers(
+            ("ETag" = String, description = "The entity tag of the record."),
+        )),
+        (status = 304, description = "The caller has it already."),
+        (status = 400, response = InvalidRequest),
+        (status = 401, response = Unauthenticated),
+        (status = 403, response = AccessDenied),
+        (status = 404, response = ArtifactNotFound),
+        (status = 410, response = ArtifactExpired),
+        (status = 500, response = InternalError),
+        (status = 502, response = ProviderError),
+        (status = 503, response = ServiceUnavailable),
+    )
+)]
+pub(in crate::http) async fn get(
+    store: ArtifactStore,
+    PathId(id): PathId<ArtifactId>,
+    _: Params<NoParams>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let artifact = store.artifact(id).await?;
+    let tag = artifact.record_etag();
+    if conditional::is_known(&headers, &tag)? {
+        let etag = conditional::quoted(&tag).map(|tag| [(header::ETAG, tag)]);
+        return Ok((StatusCode::NOT_MODIFIED, etag).into_response());
+    }
+    Ok(view::artifact(&artifact, store.metadata_provider()).into_response())
+}
+
+/// What to change; what is absent stays.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Patch {
+    /// The summary.
+    #[schema(value_type = Option<String>, example = "a new summary")]
+    summary: Option<Summary>,
+    /// The name; null removes it.
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<String>, example = "new.txt")]
+    filename: Option<Option<Filename>>,
+    /// The media type.
+    #[schema(value_type = Option<String>, example = "text/markdown")]
+    mime: Option<MediaType>,
+    /// Merged into the metadata (RFC 7396: null removes a member), or put in its place when `merge` is false.
+    #[schema(value_type = Option<Object>, example = json!({"status": "final", "draft": null}))]
+    meta: Option<Meta>,
+    /// Whether `meta` is merged. Default: true.
+    merge: Option<bool>,
+    /// Seconds to live from now; null: until it is deleted.
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<u64>, minimum = 1, example = 3600)]
+    ttl: Option<Option<Ttl>>,
+    /// Seconds to add to the life. Not together with `ttl`.
+    #[schema(value_type = Option<u64>, minimum = 1)]
+    extend_ttl: Option<Ttl>,
+}
+
+/// Tells a member that is null from one that is absent.
+fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+impl Patch {
+    fn into_changes(self) -> Result<Changes, ApiError> {
+        let ttl = match (self.ttl, self.extend_ttl) {
+            (None, None) => TtlChange::Keep,
+            (Some(None), None) => TtlChange::Set(TtlChoice::Never),
+            (Some(Some(ttl)), None) => TtlChange::Set(TtlChoice::For(ttl)),
+            (None, Some(by)) => TtlChange::Extend(by),
+            (Some(_), Some(_)) => return Err(ApiError::field("extend_ttl", "cannot be given together with ttl")),
+        };
+        let meta = match (self.meta, self.merge) {
+            (None, None) => MetaChange::Keep,
+            (None, Some(_)) => return Err(ApiError::field("merge", "needs meta")),
+            (Some(meta), None | Some(true)) => MetaChange::Merge(meta),
+            (Some(meta), Some(false)) => MetaChange::Replace(meta),
+        };
+        let filename = match self.filename {
+            None => FilenameChange::Keep,
+            Some(None) => FilenameChange::Remove,
+            Some(Some(filename)) => FilenameChange::Set(filename),
+        };
+        Ok(Changes { mime: self.mime, filename, summary: self.summary, meta, ttl })
+    }
+}
+
+/// Change the record of a file
+#[utoipa::path(
+    patch,
+    path = "/v1/artifacts/{artifact_id}",
+    tag = "artifacts",
+    params(
+        ("artifact_id" = String, Path, description = "The id."),
+        ("X-Session-Id" = Option<String>, Header, description = "The session to act in, if the token names none."),
+        ("If-Match" = Option<String>, Header, description = "Tags of the record or the content; 412 when neither is as it was."),
+    ),
+    request_body(content = Patch, content_type = "application/json"),
+    responses(
+        (status = 200, description = "The record as it is now.", body = ArtifactView, headers(
+            ("ETag" = String, description = "The entity tag of the record."),
+        )),
+        (status = 400, response = InvalidRequest),
+        (status = 401, response = Unauthenticated),
+        (status = 403, response = AccessDenied),
+        (status = 404, response = ArtifactNotFound),
+        (status = 410, response = ArtifactExpired),
+        (status = 412, response = PreconditionFailed),
+        (status = 413, response = PayloadTooLarge),
+        (status = 415, response = UnsupportedMediaType),
+        (status = 500, response = InternalError),
+        (status = 502, response = ProviderError),
+        (status = 503, response = ServiceUnavailable),
+    )
+)]
+pub(in crate::http) async fn patch(
+    store: ArtifactStore,
+    PathId(id): PathId<ArtifactId>,
+    _: Params<NoParams>,
+    headers: HeaderMap,
+    Json(patch): Json<Patch>,
+) -> Result<Response, ApiError> {
+    let expected = conditional::if_match(&headers)?;
+    let artifact = store.update(id, patch.into_changes()?, &expected).await?;
+    Ok(view::artifact(&artifact, store.metadata_provider()).into_response())
+}
+
+/// Delete a file
+#[utoipa::path(
+    delete,
+    path = "/v1/artifacts/{artifact_id}",
+    tag = "artifacts",
+    params(
+        ("artifact_id" = String, Path, description = "The id."),
+        ("X-Session-Id" = Option<String>, Header, description = "The session to act in, if the token names none."),
+        ("If-Match" = Option<String>, Header, description = "Tags of the record or the content; 412 when neither is as it was."),
+    ),
+    responses(
+        (status = 204, description = "It is gone."),
+        (status = 400, response = InvalidRequest),
+        (status = 401, response = Unauthenticated),
+        (status = 403, response = AccessDenied),
+        (status = 404, response = ArtifactNotFound),
+        (status = 410, response = ArtifactExpired),
+        (status = 412, response = PreconditionFailed),
+        (status = 500, response = InternalError),
+        (status = 502, response = ProviderError),
+        (status = 503, response = ServiceUnavailable),
+    )
+)]
+pub(in crate::http) async fn delete(
+    store: ArtifactStore,
+    PathId(id): PathId<ArtifactId>,
+    _: Params<NoParams>,
+    headers: HeaderMap,
+) -> Result<StatusCode, ApiError> {
+    store.delete(id, &conditional::if_match(&headers)?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

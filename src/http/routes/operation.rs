@@ -1,0 +1,75 @@
+//! Health and version.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::super::AppState;
+use super::super::error::ApiError;
+use super::super::openapi::ServiceUnavailable;
+
+/// A state in one word.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Status {
+    /// `ok`.
+    #[schema(example = "ok")]
+    status: &'static str,
+}
+
+const OK: Json<Status> = Json(Status { status: "ok" });
+
+/// Tell whether the process runs
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    tag = "operation",
+    security(()),
+    responses((status = 200, description = "It does.", body = Status))
+)]
+pub(super) async fn healthz() -> Json<Status> {
+    OK
+}
+
+/// Tell whether requests can be served: both providers answer, and the service is not stopping
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    tag = "operation",
+    security(()),
+    responses(
+        (status = 200, description = "They can.", body = Status),
+        (status = 503, response = ServiceUnavailable),
+    )
+)]
+pub(super) async fn readyz(State(state): State<AppState>) -> Result<(StatusCode, Json<Status>), ApiError> {
+    if state.gate.is_closed() {
+        return Err(ApiError::Draining);
+    }
+    state.service.ping().await.map_err(crate::policy::Error::from)?;
+    Ok((StatusCode::OK, OK))
+}
+
+/// What runs here.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Version {
+    /// `artifactd`.
+    #[schema(example = "artifactd")]
+    name: &'static str,
+    /// The version.
+    #[schema(example = "0.1.0")]
+    version: &'static str,
+}
+
+/// Tell name and version
+#[utoipa::path(
+    get,
+    path = "/version",
+    tag = "operation",
+    security(()),
+    responses((status = 200, description = "Name and version.", body = Version))
+)]
+pub(super) async fn version() -> Json<Version> {
+    Json(Version { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") })
+}

@@ -1,0 +1,201 @@
+//! `/v1/sessions`.
+
+use axum::Json as Answer;
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::super::AppState;
+use super::super::error::ApiError;
+use super::super::extract::json::{Json, OptionalJson};
+use super::super::extract::params::{None as NoParams, Params};
+use super::super::extract::path::PathId;
+use super::super::openapi::{
+    AccessDenied, Conflict, InternalError, InvalidRequest, ProviderError, ServiceUnavailable, SessionNotFound,
+    Unauthenticated, UnsupportedMediaType,
+};
+use super::super::view::SessionView;
+use crate::domain::id::SessionId;
+use crate::domain::meta::Meta;
+use crate::domain::ttl::Ttl;
+use crate::policy::{ArtifactStore, NewSession};
+
+/// A session to create.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Creation {
+    /// The id; without, one is generated.
+    #[schema(value_type = Option<String>, example = "workflow-42")]
+    session_id: Option<SessionId>,
+    /// Seconds to live. Default: 86400.
+    #[schema(value_type = Option<u64>, minimum = 1, example = 3600)]
+    ttl: Option<Ttl>,
+    /// Anything to attach.
+    #[schema(value_type = Option<Object>, example = json!({"client": "demo"}))]
+    metadata: Option<Meta>,
+}
+
+/// Create a session
+#[utoipa::path(
+    post,
+    path = "/v1/sessions",
+    tag = "sessions",
+    request_body(content = Option<Creation>, content_type = "application/json"),
+    responses(
+        (status = 201, description = "Created.", body = SessionView, headers(
+            ("Location" = String, description = "Where the session is."),
+        )),
+        (status = 400, response = InvalidRequest),
+        (status = 401, response = Unauthenticated),
+        (status = 403, response = AccessDenied),
+        (status = 409, response = Conflict),
+        (status = 415, response = UnsupportedMediaType),
+        (status = 500, response = InternalError),
+        (status = 502, response = ProviderError),
+        (status = 503, response = ServiceUnavailable),
+    )
+)]
+pub(super) async fn create(
+    store: ArtifactStore,
+    State(state): State<AppState>,
+    _: Params<NoParams>,
+    OptionalJson(creation): OptionalJson<Creation>,
+) -> Result<Response, ApiError> {
+    let Creation { session_id, ttl, metadata } = creation;
+    let new = NewSession { id: session_id, ttl, metadata: metadata.unwrap_or_default() };
+    let session = store.create_session(new).await?;
+    let base = state.public_url.as_deref().unwrap_or_default();
+    let location = HeaderValue::try_from(format!("{base}/v1/sessions/{}", session.id.to_segment()));
+    let mut response = (StatusCode::CREATED, Answer(SessionView::from(session))).into_response();
+    if let Ok(location) = location {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    Ok(response)
+}
+
+/// Read a session
+#[utoipa::path(
+    method(get, head),
+    path = "/v1/sessions/{session_id}",
+    tag = "sessions",
+    params(("session_id" = String, Path, description = "The id, percent-encoded.")),
+    responses(
+        (status = 200, description = "The session.", body = SessionView),
+        (status = 400, response = InvalidRequest),
+        (status = 401, response = Unauthenticated),
+        (status = 403, response = AccessDenied),
+        (status = 404, response = SessionNotFound),
+        (status = 500, response = InternalError),
+        (status = 502, response = ProviderError),
+        (status = 503, response = ServiceUnavailable),
+    )
+)]
+pub(super) async fn get(
+    store: ArtifactStore,
+    PathId(id): PathId<SessionId>,
+    _: Params<NoParams>,
+) -> Result<Answer<SessionView>, ApiError> {
+    Ok(Answer(store.session(&id).await?.into()))
+}
+
+/// What to change in a session.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Patch {
+    /// Merged into the metadata (RFC 7396: null removes a member).
+    #[schema(value_type = Object, example = json!({"client": "demo 2"}))]
+    metadata: Meta,
+}
+
+/// Merge metadata into a session
+#[utoipa::path(
+    patch,
+    path = "/v1/sessions/{session_id}",
+    tag = "sessions",
+    params(("session_id" = String, Path, description = "The id, percent-encoded.")),
+    request_body(content = Patch, content_type = "application/json"),
+    responses(
+        (status = 200, description = "The session as it is now.", body = SessionView),
+        (status = 400, response = InvalidRequest),
+        (status = 401, response = Unauthenticated),
+        (status = 403, response = AccessDenied),
+        (status = 404, response = SessionNotFound),
+        (status = 415, response = UnsupportedMediaType),
+        (status = 500, response = InternalError),
+        (status = 502, response = ProviderError),
+        (status = 503, response = ServiceUnavailable),
+    )
+)]
+pub(super) async fn patch(
+    store: ArtifactStore,
+    PathId(id): PathId<SessionId>,
+    _: Params<NoParams>,
+    Json(patch): Json<Patch>,
+) -> Result<Answer<SessionView>, ApiError> {
+    Ok(Answer(store.patch_session(&id, patch.metadata).await?.into()))
+}
+
+/// Delete a session and its session-scoped files
+#[utoipa::path(
+    delete,
+    path = "/v1/sessions/{session_id}",
+    tag = "sessions",
+    params(("session_id" = String, Path, description = "The id, percent-encoded.")),
+    responses(
+        (status = 204, description = "It is gone, and its session-scoped files with it."),
+        (status = 400, response = InvalidRequest),
+        (status = 401, response = Unauthenticated),
+        (status = 403, response = AccessDenied),
+        (status = 404, response = SessionNotFound),
+        (status = 500, response = InternalError),
+        (status = 502, response = ProviderError),
+        (status = 503, response = ServiceUnavailable),
+    )
+)]
+pub(super) async fn delete(
+    store: ArtifactStore,
+    PathId(id): PathId<SessionId>,
+    _: Params<NoParams>,
+) -> Result<StatusCode, ApiError> {
+    store.delete_session(&id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// By how much to extend a session.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Extension {
+    /// Seconds to add. Default: the life of a new session, 86400.
+    #[schema(value_type = Option<u64>, minimum = 1, example = 3600)]
+    ttl: Option<Ttl>,
+}
+
+/// Move the end of a session. Its files keep their own lives
+#[utoipa::path(
+    post,
+    path = "/v1/sessions/{session_id}/extend",
+    tag = "sessions",
+    params(("session_id" = String, Path, description = "The id, percent-encoded.")),
+    request_body(content = Option<Extension>, content_type = "application/json"),
+    responses(
+        (status = 200, description = "The session as it is now.", body = SessionView),
+        (status = 400, response = InvalidRequest),
+        (status = 401, response = Unauthenticated),
+        (status = 403, response = AccessDenied),
+        (status = 404, response = SessionNotFound),
+        (status = 415, response = UnsupportedMediaType),
+        (status = 500, response = InternalError),
+        (status = 502, response = ProviderError),
+        (status = 503, response = ServiceUnavailable),
+    )
+)]
+pub(super) async fn extend(
+    store: ArtifactStore,
+    PathId(id): PathId<SessionId>,
+    _: Params<NoParams>,
+    OptionalJson(extension): OptionalJson<Extension>,
+) -> Result<Answer<SessionView>, ApiError> {
+    Ok(Answer(store.extend_session(&id, extension.ttl).await?.into()))
+}
