@@ -8,6 +8,7 @@ mod batch;
 mod contract;
 pub mod filesystem;
 pub mod memory;
+pub mod s3;
 
 use std::ops::Range;
 
