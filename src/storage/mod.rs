@@ -9,6 +9,7 @@ mod contract;
 pub mod filesystem;
 pub mod memory;
 pub mod s3;
+pub mod sqlite;
 
 use std::ops::Range;
 

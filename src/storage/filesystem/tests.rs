@@ -115,6 +115,17 @@ async fn a_folder_with_more_names_than_are_kept_in_memory_is_listed_whole() {
 }
 
 #[tokio::test]
+async fn a_copy_that_is_repeated_leaves_no_link_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let storage = FilesystemStorage::open(folder.path()).unwrap();
+    put(&storage, "grid/app/shared/a").await;
+    for _ in 0..2 {
+        storage.copy(&key("grid/app/shared/a"), &key("grid/app/shared/b"), &PutOptions::default()).await.unwrap();
+    }
+    assert!(temporary_files(&folder.path().join("tmp")).is_empty());
+}
+
+#[tokio::test]
 async fn where_links_cannot_be_made_bytes_are_copied() {
     let folder = tempfile::tempdir().unwrap();
     let storage = FilesystemStorage::open(folder.path()).unwrap();
