@@ -3,6 +3,14 @@
 //! A provider is dumb: it gets explicit keys and options and does what it is told. It knows neither
 //! callers nor records. Every provider passes the same suite of cases (`contract.rs`).
 
+mod batch;
+#[cfg(test)]
+mod contract;
+pub mod filesystem;
+pub mod memory;
+pub mod s3;
+pub mod sqlite;
+
 use std::ops::Range;
 
 use async_trait::async_trait;

@@ -1,0 +1,169 @@
+//! Bytes on their way into the bucket: small bodies in one request, others part by part.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use aws_sdk_s3::primitives::{ByteStream, SdkBody};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+use sha2::{Digest, Sha256};
+
+use super::upload::Upload;
+use super::{S3Storage, patient, unquoted};
+use crate::fault::Fault;
+use crate::storage::batch::{Batch, Batches};
+use crate::storage::{Body, Key, PutError, PutOptions, Stored};
+
+const MIB: u64 = 1024 * 1024;
+/// The size of a part, as long as nothing speaks for larger ones.
+const PART_BYTES: u64 = 8 * MIB;
+/// S3 takes no more parts than this.
+const MAX_PARTS: u64 = 10_000;
+/// What one upload keeps in memory: the part being collected and those being sent. Larger parts than
+/// [`PART_BYTES`] go one at a time, so of those there are two.
+const IN_FLIGHT_BYTES: u64 = 24 * MIB;
+
+pub(super) async fn put(s3: &S3Storage, key: &Key, body: Body<'_>, options: &PutOptions) -> Result<Stored, PutError> {
+    let mut batches = Batches::new(body);
+    let first = batches.next(part_bytes(1, options.content_length)).await?;
+    if first.last {
+        return Ok(put_object(s3, key, first, options).await?);
+    }
+    let mut upload = Upload::begin(s3, key, options).await?;
+    let stored = match send_parts(&mut upload, first, &mut batches, options.content_length).await {
+        Ok(()) => upload.complete().await.map_err(PutError::from),
+        Err(error) => Err(error),
+    };
+    if stored.is_err() {
+        upload.abort().await;
+    }
+    stored
+}
+
+async fn send_parts(
+    upload: &mut Upload,
+    mut batch: Batch,
+    batches: &mut Batches<'_>,
+    length: Option<u64>,
+) -> Result<(), PutError> {
+    loop {
+        let size = part_bytes(upload.next_part(), length);
+        let parallel = (IN_FLIGHT_BYTES / size as u64).saturating_sub(1).max(1) as usize;
+        upload.wait_for_fewer_than(parallel).await?;
+        let last = batch.last;
+        upload.send(batch);
+        if last {
+            return Ok(());
+        }
+        batch = batches.next(part_bytes(upload.next_part(), length)).await?;
+    }
+}
+
+/// The size of a part, such that the largest object (5 TiB) has few enough of them.
+///
+/// With a known length all parts are of one size, which some stores demand. Otherwise the size doubles
+/// every thousand parts: it stays as it is for the first 8 GB, and memory use grows slowly beyond.
+fn part_bytes(number: u64, length: Option<u64>) -> usize {
+    let size = match length {
+        Some(length) => PART_BYTES.max(length.div_ceil(MAX_PARTS).next_multiple_of(MIB)),
+        None => PART_BYTES << (number.saturating_sub(1) / 1000).min(9),
+    };
+    size as usize
+}
+
+async fn put_object(s3: &S3Storage, key: &Key, batch: Batch, options: &PutOptions) -> Result<Stored, Fault> {
+    let content_length = batch.bytes as i64;
+    let chunks: Arc<[Bytes]> = batch.chunks.into();
+    let (encryption, kms_key) = s3.encryption();
+    let request = s3
+        .client
+        .put_object()
+        .bucket(&s3.bucket)
+        .key(key.as_str())
+        .content_type(options.content_type.as_str())
+        .content_length(content_length)
+        .set_server_side_encryption(encryption)
+        .set_ssekms_key_id(kms_key)
+        .checksum_sha256(checksum(s3.provider, Arc::clone(&chunks)).await?)
+        .body(request_body(chunks))
+        .customize()
+        // The checksum protects the bytes, so signing them too would only hash them once more.
+        .disable_payload_signing()
+        .config_override(patient());
+    let output = request.send().await.map_err(|error| s3.fault("writing", error))?;
+    Ok(Stored { etag: output.e_tag.as_deref().map(unquoted) })
+}
+
+/// The SHA-256 digest of some bytes, in base64. Hashing a whole part takes too long for an async thread.
+async fn checksum(provider: &'static str, chunks: Arc<[Bytes]>) -> Result<String, Fault> {
+    let hash = move || {
+        let mut hasher = Sha256::new();
+        chunks.iter().for_each(|chunk| hasher.update(chunk));
+        BASE64_STANDARD.encode(hasher.finalize())
+    };
+    tokio::task::spawn_blocking(hash).await.map_err(|panicked| Fault::broken(provider, "hashing", panicked))
+}
+
+/// A body that can be sent again and whose chunks are sent as they came: the SDK's own in-memory body
+/// takes one piece only, so they would have to be copied together.
+pub(super) fn request_body(chunks: Arc<[Bytes]>) -> ByteStream {
+    let body = move || SdkBody::from_body_1_x(Chunks { left: total(&chunks), chunks: Arc::clone(&chunks), next: 0 });
+    ByteStream::new(SdkBody::retryable(body))
+}
+
+fn total(chunks: &[Bytes]) -> u64 {
+    chunks.iter().map(|chunk| chunk.len() as u64).sum()
+}
+
+struct Chunks {
+    chunks: Arc<[Bytes]>,
+    next: usize,
+    left: u64,
+}
+
+impl http_body::Body for Chunks {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let Some(chunk) = self.chunks.get(self.next).cloned() else { return Poll::Ready(None) };
+        self.next += 1;
+        self.left -= chunk.len() as u64;
+        Poll::Ready(Some(Ok(Frame::data(chunk))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.next == self.chunks.len()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.left)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LARGEST: u64 = 5 * 1024 * 1024 * MIB;
+
+    #[test]
+    fn the_largest_object_fits_whether_or_not_its_length_is_known() {
+        for length in [None, Some(LARGEST)] {
+            let capacity: u64 = (1..=MAX_PARTS).map(|number| part_bytes(number, length) as u64).sum();
+            assert!(capacity >= LARGEST, "{capacity}");
+        }
+    }
+
+    #[test]
+    fn parts_of_ordinary_objects_are_small_and_equal() {
+        for length in [Some(0), Some(9 * MIB), Some(70 * 1024 * MIB), None] {
+            assert!((1..=1000).all(|number| part_bytes(number, length) as u64 == PART_BYTES));
+        }
+        assert_eq!(part_bytes(1, Some(100 * 1024 * MIB)), part_bytes(MAX_PARTS, Some(100 * 1024 * MIB)));
+    }
+}

@@ -1,0 +1,164 @@
+//! A multipart upload that is either completed or aborted, whatever becomes of its future.
+
+use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use tokio::runtime::Handle;
+use tokio::task::{JoinError, JoinHandle, JoinSet};
+
+use super::put::request_body;
+use super::{S3Storage, patient, unquoted};
+use crate::fault::{Chain, Fault};
+use crate::storage::batch::Batch;
+use crate::storage::{Key, PutOptions, Stored};
+
+/// An upload in progress. When dropped before it is completed, it is aborted in the background.
+pub(super) struct Upload {
+    target: Target,
+    sending: JoinSet<Result<CompletedPart, Fault>>,
+    sent: Vec<CompletedPart>,
+    next_part: u64,
+    is_over: bool,
+}
+
+/// What names the upload in requests.
+#[derive(Clone)]
+pub(super) struct Target {
+    pub(super) s3: S3Storage,
+    pub(super) key: Key,
+    pub(super) id: String,
+}
+
+impl Upload {
+    pub(super) async fn begin(s3: &S3Storage, key: &Key, options: &PutOptions) -> Result<Self, Fault> {
+        let (encryption, kms_key) = s3.encryption();
+        let request = s3
+            .client
+            .create_multipart_upload()
+            .bucket(&s3.bucket)
+            .key(key.as_str())
+            .content_type(options.content_type.as_str())
+            .set_server_side_encryption(encryption)
+            .set_ssekms_key_id(kms_key);
+        let (s3, key, provider) = (s3.clone(), key.clone(), s3.provider);
+        // In a task, so that an upload whose id nobody waits for any more becomes known all the same,
+        // and is aborted as the result of the task is dropped.
+        let created = tokio::spawn(async move {
+            let output = request.send().await.map_err(|error| s3.fault("beginning an upload", error))?;
+            let Some(id) = output.upload_id else {
+                return Err(Fault::broken(s3.provider, "beginning an upload", "the answer names no upload"));
+            };
+            let target = Target { s3, key, id };
+            Ok(Self { target, sending: JoinSet::new(), sent: Vec::new(), next_part: 1, is_over: false })
+        });
+        created.await.map_err(|error| panicked(provider, error))?
+    }
+
+    /// The number that the next part will have.
+    pub(super) fn next_part(&self) -> u64 {
+        self.next_part
+    }
+
+    /// Waits until fewer than `limit` parts are on their way, or one of them has failed.
+    pub(super) async fn wait_for_fewer_than(&mut self, limit: usize) -> Result<(), Fault> {
+        while self.sending.len() >= limit {
+            let Some(part) = self.sending.join_next().await else { break };
+            self.sent.push(part.map_err(|error| panicked(self.target.s3.provider, error))??);
+        }
+        Ok(())
+    }
+
+    /// Begins to send the next part.
+    pub(super) fn send(&mut self, batch: Batch) {
+        self.start(move |target, number| target.upload_part(number, batch));
+    }
+
+    /// Begins whatever makes the next part.
+    pub(super) fn start<F>(&mut self, make: impl FnOnce(Target, i32) -> F)
+    where
+        F: Future<Output = Result<CompletedPart, Fault>> + Send + 'static,
+    {
+        // S3 refuses numbers above 10,000.
+        let number = i32::try_from(self.next_part).unwrap_or(i32::MAX);
+        self.next_part += 1;
+        self.sending.spawn(make(self.target.clone(), number));
+    }
+
+    /// Makes the parts one object.
+    pub(super) async fn complete(&mut self) -> Result<Stored, Fault> {
+        self.wait_for_fewer_than(1).await?;
+        let mut parts = std::mem::take(&mut self.sent);
+        parts.sort_by_key(|part| part.part_number);
+        let Target { s3, key, id } = &self.target;
+        let request = s3
+            .client
+            .complete_multipart_upload()
+            .bucket(&s3.bucket)
+            .key(key.as_str())
+            .upload_id(id)
+            .multipart_upload(CompletedMultipartUpload::builder().set_parts(Some(parts)).build())
+            .customize()
+            .config_override(patient());
+        let output = request.send().await.map_err(|error| s3.fault("completing an upload", error))?;
+        self.is_over = true;
+        Ok(Stored { etag: output.e_tag.as_deref().map(unquoted) })
+    }
+
+    /// Removes all parts. What goes wrong is only logged: there is an error already, and a lifecycle
+    /// rule of the bucket removes what stays.
+    pub(super) async fn abort(&mut self) {
+        if let Some(aborting) = self.start_aborting() {
+            let _ = aborting.await;
+        }
+    }
+
+    fn start_aborting(&mut self) -> Option<JoinHandle<()>> {
+        if std::mem::replace(&mut self.is_over, true) {
+            return None;
+        }
+        let target = self.target.clone();
+        let mut sending = std::mem::take(&mut self.sending);
+        Some(Handle::try_current().ok()?.spawn(async move {
+            // A part that arrives behind the abort would stay.
+            sending.shutdown().await;
+            target.abort().await;
+        }))
+    }
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        drop(self.start_aborting());
+    }
+}
+
+impl Target {
+    async fn upload_part(self, number: i32, batch: Batch) -> Result<CompletedPart, Fault> {
+        let request = self
+            .s3
+            .client
+            .upload_part()
+            .bucket(&self.s3.bucket)
+            .key(self.key.as_str())
+            .upload_id(&self.id)
+            .part_number(number)
+            .content_length(batch.bytes as i64)
+            .body(request_body(batch.chunks.into()))
+            .customize()
+            // No checksum either: not all stores take one for a part. TLS protects it on its way.
+            .disable_payload_signing()
+            .config_override(patient());
+        let output = request.send().await.map_err(|error| self.s3.fault("writing", error))?;
+        Ok(CompletedPart::builder().part_number(number).set_e_tag(output.e_tag).build())
+    }
+
+    async fn abort(self) {
+        let Self { s3, key, id } = &self;
+        let request = s3.client.abort_multipart_upload().bucket(&s3.bucket).key(key.as_str()).upload_id(id);
+        if let Err(fault) = s3.existing("aborting an upload", request.send().await) {
+            tracing::warn!(%key, error = %Chain(&fault), "parts of an upload stay in the bucket");
+        }
+    }
+}
+
+fn panicked(provider: &'static str, error: JoinError) -> Fault {
+    Fault::broken(provider, "uploading", error)
+}
