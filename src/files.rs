@@ -1,13 +1,23 @@
-//! Folders that only their owner may enter.
+//! Folders and files that are for their owner only.
 
+use std::fs::{DirBuilder, OpenOptions};
 use std::io;
 use std::path::Path;
 
 /// Creates `path` and what is missing above it; new folders are for their owner only (mode 700).
-pub fn create_private_dir(path: &Path) -> io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
+pub(crate) fn create_private_dir(path: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(path)
+}
+
+/// Creates the file at `path` if it is missing, for its owner only (mode 600).
+pub(crate) fn create_private_file(path: &Path) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
 }

@@ -1,13 +1,18 @@
 //! artifactd
 pub mod auth;
+pub mod bootstrap;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod domain;
 pub mod fault;
 mod files;
 pub mod http;
+pub mod lifecycle;
 pub mod metadata;
 pub mod policy;
 pub mod secret;
+pub mod server;
 mod sqlite;
 pub mod storage;
+pub mod telemetry;

@@ -73,7 +73,8 @@ impl std::str::FromStr for Meta {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        let value: Value = serde_json::from_str(text).map_err(|error| Invalid::from(format!("must be JSON: {error}")))?;
+        let value: Value =
+            serde_json::from_str(text).map_err(|error| Invalid::from(format!("must be JSON: {error}")))?;
         value.try_into()
     }
 }

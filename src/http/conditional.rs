@@ -6,8 +6,8 @@ use super::error::ApiError;
 use crate::policy::Expectation;
 
 /// `"tag"`, for an `ETag` field.
-pub(super) fn quoted(tag: &str) -> Option<HeaderValue> {
-    HeaderValue::try_from(format!("\"{tag}\"")).ok()
+pub(super) fn quoted(tag: &str) -> HeaderValue {
+    HeaderValue::try_from(format!("\"{tag}\"")).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
 /// The tags of `If-Match` or `If-None-Match`.

@@ -17,7 +17,13 @@ pub enum ApiError {
     /// A rule or a provider said no.
     #[error(transparent)]
     Policy(#[from] policy::Error),
-    /// The caller is not known.
+    /// The request has no token.
+    #[error("a token is needed: send the header `Authorization: Bearer <JWT>`")]
+    NoToken,
+    /// The `Authorization` field is not what it must be.
+    #[error("the header `Authorization` must be given once and be `Bearer <JWT>`")]
+    WrongScheme,
+    /// The token is not accepted.
     #[error(transparent)]
     Auth(#[from] AuthError),
     /// Fields, parameters or headers are malformed.
@@ -60,16 +66,16 @@ pub enum ApiError {
 
 impl ApiError {
     /// One wrong field, parameter or header.
-    pub fn field(field: impl Into<String>, message: impl ToString) -> Self {
+    pub(super) fn field(field: impl Into<String>, message: impl ToString) -> Self {
         Self::Invalid(vec![FieldError { field: field.into(), message: message.to_string() }])
     }
 
     /// The kind of problem.
-    pub fn code(&self) -> Code {
+    pub(super) fn code(&self) -> Code {
         match self {
             Self::Policy(error) => policy_code(error),
-            Self::Auth(AuthError::KeysUnavailable(_)) => Code::ProviderUnavailable,
-            Self::Auth(_) => Code::Unauthenticated,
+            Self::Auth(AuthError::KeysUnavailable) => Code::ProviderUnavailable,
+            Self::NoToken | Self::WrongScheme | Self::Auth(_) => Code::Unauthenticated,
             Self::Invalid(_) | Self::Malformed(_) => Code::InvalidRequest,
             Self::NoRoute => Code::NotFound,
             Self::NoMethod => Code::MethodNotAllowed,
@@ -144,8 +150,13 @@ impl IntoResponse for ApiError {
         let mut response = Problem::new(self.code(), self.detail(), self.field_errors()).into_response();
         let headers = response.headers_mut();
         match &self {
-            Self::Auth(error) if self.code() == Code::Unauthenticated => {
-                headers.insert(header::WWW_AUTHENTICATE, challenge(error));
+            // RFC 6750, section 3.1: a request without a token gets no error code.
+            Self::NoToken | Self::WrongScheme => {
+                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"artifactd\""));
+            }
+            Self::Auth(_) if self.code() == Code::Unauthenticated => {
+                let challenge = "Bearer realm=\"artifactd\", error=\"invalid_token\"";
+                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
             }
             Self::RangeNotSatisfiable { size } => {
                 if let Ok(value) = HeaderValue::try_from(format!("bytes */{size}")) {
@@ -156,13 +167,5 @@ impl IntoResponse for ApiError {
         }
         response.extensions_mut().insert(LoggedCause(Chain(&self).to_string().into()));
         response
-    }
-}
-
-/// RFC 6750, section 3: a request without a token gets no error code.
-fn challenge(error: &AuthError) -> HeaderValue {
-    match error {
-        AuthError::Missing => HeaderValue::from_static("Bearer realm=\"artifactd\""),
-        _ => HeaderValue::from_static("Bearer realm=\"artifactd\", error=\"invalid_token\""),
     }
 }

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::http::{HeaderName, Method, header};
 use axum::middleware::{from_fn, from_fn_with_state};
+use tower::util::option_layer;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, Any, CorsLayer, ExposeHeaders};
 use utoipa::OpenApi as _;
@@ -53,44 +54,40 @@ pub enum AllowedOrigins {
 
 /// The service as a router.
 pub fn router(state: AppState, origins: AllowedOrigins) -> Router {
-    let (api, document) = api().split_for_parts();
-    let (operation, _) = operation().split_for_parts();
+    let (routes, document) = routes(&state.gate).split_for_parts();
     let docs = SwaggerUi::new("/docs")
         .url("/openapi.json", document)
         // By default the page would have another host validate the document.
         .config(Config::default().validator_url("none").try_it_out_enabled(true));
-    api.layer(from_fn(middleware::linger::linger))
-        .layer(from_fn_with_state(state.gate.clone(), middleware::gate::enter))
-        .merge(operation)
+    routes
         .merge(docs)
         .fallback(|| async { error::ApiError::NoRoute })
         .method_not_allowed_fallback(|| async { error::ApiError::NoMethod })
         .layer(CatchPanicLayer::custom(middleware::panic::answer))
-        .layer(cors(origins))
+        .layer(option_layer(cors(origins)))
         .layer(from_fn(middleware::observe::observe))
         .with_state(state)
 }
 
 /// The OpenAPI document of the service.
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    api().into_openapi()
+    routes(&Gate::new(0)).into_openapi()
 }
 
-fn api() -> OpenApiRouter<AppState> {
-    OpenApiRouter::with_openapi(openapi::ApiDocument::openapi()).merge(routes::api())
+fn routes(gate: &Gate) -> OpenApiRouter<AppState> {
+    let api = routes::api()
+        .layer(from_fn(middleware::linger::linger))
+        .layer(from_fn_with_state(gate.clone(), middleware::gate::enter));
+    OpenApiRouter::with_openapi(openapi::ApiDocument::openapi()).merge(api).merge(routes::operation())
 }
 
-fn operation() -> OpenApiRouter<AppState> {
-    routes::operation()
-}
-
-fn cors(origins: AllowedOrigins) -> CorsLayer {
+fn cors(origins: AllowedOrigins) -> Option<CorsLayer> {
     let origins = match origins {
-        AllowedOrigins::None => return CorsLayer::new(),
+        AllowedOrigins::None => return None,
         AllowedOrigins::Any => AllowOrigin::from(Any),
         AllowedOrigins::List(origins) => AllowOrigin::list(origins),
     };
-    CorsLayer::new()
+    let layer = CorsLayer::new()
         .allow_origin(origins)
         .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
         .allow_headers([
@@ -113,5 +110,6 @@ fn cors(origins: AllowedOrigins) -> CorsLayer {
             header::CONTENT_DISPOSITION,
             HeaderName::from_static("content-digest"),
             HeaderName::from_static("x-request-id"),
-        ]))
+        ]));
+    Some(layer)
 }

@@ -8,11 +8,11 @@ use utoipa::ToSchema;
 use super::middleware::request_id;
 
 /// The media type of every error answer.
-pub const CONTENT_TYPE: &str = "application/problem+json";
+pub(super) const CONTENT_TYPE: &str = "application/problem+json";
 
 /// What went wrong.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Problem {
+pub(super) struct Problem {
     /// A URI for the kind of problem.
     #[serde(rename = "type")]
     #[schema(example = "urn:artifactd:problem:artifact_not_found")]
@@ -51,7 +51,7 @@ pub struct FieldError {
 /// The kinds of problem. Each has one status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Code {
+pub(super) enum Code {
     /// No such artifact.
     ArtifactNotFound,
     /// The artifact's life is over.
@@ -94,7 +94,7 @@ pub enum Code {
 
 impl Code {
     /// The status that goes with it.
-    pub fn status(self) -> StatusCode {
+    pub(super) fn status(self) -> StatusCode {
         match self {
             Self::ArtifactNotFound | Self::SessionNotFound | Self::NotFound => StatusCode::NOT_FOUND,
             Self::ArtifactExpired => StatusCode::GONE,

@@ -1,10 +1,13 @@
 //! Records as callers see them.
 
-use axum::http::HeaderValue;
+use axum::Json;
+use axum::http::header;
+use axum::response::IntoResponse;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+use super::conditional;
 use crate::domain::artifact::{Artifact, UploadedVia};
 use crate::domain::scope::{Partition, Scope};
 use crate::domain::session::Session;
@@ -111,9 +114,9 @@ impl ArtifactView {
 }
 
 /// A record with its entity tag.
-pub(super) fn artifact(artifact: &Artifact, metadata_provider: &'static str) -> impl axum::response::IntoResponse {
-    let etag = super::conditional::quoted(&artifact.record_etag()).unwrap_or(HeaderValue::from_static("\"\""));
-    ([(axum::http::header::ETAG, etag)], axum::Json(ArtifactView::new(artifact, metadata_provider)))
+pub(super) fn artifact(artifact: &Artifact, metadata_provider: &'static str) -> impl IntoResponse {
+    let etag = conditional::quoted(&artifact.record_etag());
+    ([(header::ETAG, etag)], Json(ArtifactView::new(artifact, metadata_provider)))
 }
 
 /// A session.

@@ -93,7 +93,8 @@ mod tests {
     const UNBOUNDED: Announced = Announced { limit: u64::MAX, length: None, sha256: None };
 
     async fn pass(chunks: &[&'static str], announced: Announced) -> Result<Option<(u64, Sha256Digest)>, BodyError> {
-        let body = stream::iter(chunks.iter().map(|chunk| Ok(Bytes::from_static(chunk.as_bytes()))).collect::<Vec<_>>());
+        let body =
+            stream::iter(chunks.iter().map(|chunk| Ok(Bytes::from_static(chunk.as_bytes()))).collect::<Vec<_>>());
         let mut meter = Meter::new(body, announced);
         while meter.try_next().await?.is_some() {}
         Ok(meter.finish())

@@ -11,6 +11,7 @@
 //! A crash between two steps leaves, at worst, bytes without a record.
 
 mod access;
+mod check;
 mod delete;
 mod error;
 mod expectation;
@@ -27,6 +28,7 @@ use std::sync::Arc;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
+pub use self::check::Checked;
 pub use self::error::Error;
 pub use self::expectation::Expectation;
 pub use self::lifetime::{Limits, TtlChoice};
@@ -37,7 +39,6 @@ pub use self::update::{Changes, FilenameChange, MetaChange, Replacement, TtlChan
 use crate::clock::Clock;
 use crate::domain::id::SessionId;
 use crate::domain::principal::Principal;
-use crate::fault::Fault;
 use crate::metadata::MetadataStore;
 use crate::storage::Storage;
 
@@ -65,13 +66,6 @@ impl Service {
     /// The store as `principal` may use it, in the session that the caller has named, if any.
     pub fn for_caller(&self, principal: Principal, named_session: Option<SessionId>) -> ArtifactStore {
         ArtifactStore { service: self.clone(), caller: Arc::new(Caller { principal, named_session }) }
-    }
-
-    /// Fails when a provider cannot do its work now.
-    pub async fn ping(&self) -> Result<(), Fault> {
-        let probe = crate::storage::Key::check(crate::clock::new_artifact_id(self.clock.now()));
-        let (metadata, storage) = tokio::join!(self.metadata.ping(), self.storage.head(&probe));
-        metadata.and(storage.map(drop))
     }
 
     /// The name of the metadata provider.

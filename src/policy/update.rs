@@ -240,7 +240,9 @@ impl ArtifactStore {
             (TtlChange::Extend(_), None) => {
                 Err(Error::invalid("extend_ttl", "cannot be applied: the artifact never expires".to_owned()))
             }
-            (TtlChange::Extend(by), Some(life)) => self.service.limits.extended(scope, life, by, session, now).map(Some),
+            (TtlChange::Extend(by), Some(life)) => {
+                self.service.limits.extended(scope, life, by, session, now).map(Some)
+            }
         }
     }
 }

@@ -17,14 +17,14 @@ use rusqlite::Connection;
 use self::reader::Readers;
 use self::writer::Writer;
 use crate::fault::{Cause, Fault, FaultKind};
-use crate::files::create_private_dir;
+use crate::files::{create_private_dir, create_private_file};
 
 /// How long a statement waits for another process that holds the lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const STATEMENT_CACHE: usize = 64;
 
 /// One database file of one provider.
-pub struct Database {
+pub(crate) struct Database {
     provider: &'static str,
     writer: Writer,
     readers: Readers,
@@ -32,11 +32,17 @@ pub struct Database {
 
 impl Database {
     /// Opens the file, creating it and its folder when missing, and brings its schema up to date.
-    pub fn open(provider: &'static str, path: &Path, migrations: &'static [&'static str]) -> Result<Self, Fault> {
+    pub(crate) fn open(
+        provider: &'static str,
+        path: &Path,
+        migrations: &'static [&'static str],
+    ) -> Result<Self, Fault> {
         let fault = |source: Cause| Fault::broken(provider, "opening the database", source);
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             create_private_dir(folder).map_err(|source| fault(source.into()))?;
         }
+        // SQLite gives its journal the mode of the database.
+        create_private_file(path).map_err(|source| fault(source.into()))?;
         let mut connection = Connection::open(path).map_err(|source| fault(source.into()))?;
         configure(&connection).map_err(|source| fault(source.into()))?;
         migrate::apply(&mut connection, migrations).map_err(|source| fault(source.into()))?;
@@ -47,7 +53,7 @@ impl Database {
 
     /// Runs `job` in a transaction and answers when it is committed. Jobs that wait at the same time
     /// share one commit; one that fails is undone alone.
-    pub async fn write<T, F>(&self, operation: &'static str, job: F) -> Result<T, Fault>
+    pub(crate) async fn write<T, F>(&self, operation: &'static str, job: F) -> Result<T, Fault>
     where
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
         T: Send + 'static,
@@ -56,7 +62,7 @@ impl Database {
     }
 
     /// Runs `job` on a read-only connection.
-    pub async fn read<T, F>(&self, operation: &'static str, job: F) -> Result<T, Fault>
+    pub(crate) async fn read<T, F>(&self, operation: &'static str, job: F) -> Result<T, Fault>
     where
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
         T: Send + 'static,
@@ -142,6 +148,18 @@ mod tests {
         assert!(database.read("panicking", panicking).await.is_err());
         database.write("inserting", insert(1)).await.unwrap();
         assert_eq!(count(&database).await, 1);
+    }
+
+    #[tokio::test]
+    async fn the_files_are_for_their_owner_only() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let database = open(&folder);
+        database.write("inserting", insert(1)).await.unwrap();
+        for file in std::fs::read_dir(folder.path().join("a/b")).unwrap() {
+            let mode = file.unwrap().metadata().unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
     }
 
     #[tokio::test]

@@ -5,9 +5,9 @@ use std::str::FromStr;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use percent_encoding::percent_decode_str;
+use serde::Deserialize;
 use serde::de::value::MapDeserializer;
 use serde::de::{DeserializeOwned, Deserializer, Error as _};
-use serde::Deserialize;
 
 use super::super::error::ApiError;
 use super::store::SESSION_PARAMETER;

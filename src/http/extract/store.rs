@@ -8,7 +8,6 @@ use tracing::Span;
 use super::super::AppState;
 use super::super::error::ApiError;
 use super::params::query_pairs;
-use crate::auth::AuthError;
 use crate::domain::id::SessionId;
 use crate::policy::ArtifactStore;
 
@@ -33,16 +32,16 @@ impl FromRequestParts<AppState> for ArtifactStore {
     }
 }
 
-fn bearer_token(headers: &HeaderMap) -> Result<&str, AuthError> {
+fn bearer_token(headers: &HeaderMap) -> Result<&str, ApiError> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let value = match (values.next(), values.next()) {
-        (None, _) => return Err(AuthError::Missing),
-        (Some(value), None) => value.to_str().map_err(|_| AuthError::WrongScheme)?,
-        (Some(_), Some(_)) => return Err(AuthError::WrongScheme),
+        (None, _) => return Err(ApiError::NoToken),
+        (Some(value), None) => value.to_str().map_err(|_| ApiError::WrongScheme)?,
+        (Some(_), Some(_)) => return Err(ApiError::WrongScheme),
     };
     match value.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim()),
-        _ => Err(AuthError::WrongScheme),
+        _ => Err(ApiError::WrongScheme),
     }
 }
 

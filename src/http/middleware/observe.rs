@@ -21,7 +21,7 @@ pub(in crate::http) async fn observe(request: Request, next: Next) -> Response {
     let span = span!(
         Level::INFO,
         "request",
-        id,
+        request_id = id,
         %method,
         route,
         sandbox = field::Empty,

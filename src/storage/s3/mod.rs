@@ -30,6 +30,7 @@ use futures::{StreamExt, stream};
 use super::{Body, ByteStream, Key, ObjectInfo, PutError, PutOptions, Storage, Stored};
 use crate::domain::time::Timestamp;
 use crate::fault::Fault;
+use crate::secret::Secret;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a request may remain without an answer. What carries or moves many bytes takes longer.
@@ -47,8 +48,8 @@ pub struct S3Options {
     pub provider: &'static str,
     /// The name of the bucket.
     pub bucket: String,
-    /// The region that requests are signed for.
-    pub region: String,
+    /// The region that requests are signed for; without it, that of the AWS tools.
+    pub region: Option<String>,
     /// The URL of the server; that of AWS when there is none.
     pub endpoint_url: Option<String>,
     /// Whether the bucket is part of the path and not of the host name.
@@ -65,7 +66,9 @@ pub struct AccessKey {
     /// Its id.
     pub id: String,
     /// Its secret.
-    pub secret: String,
+    pub secret: Secret,
+    /// What belongs to a temporary key.
+    pub session_token: Option<Secret>,
 }
 
 impl fmt::Debug for AccessKey {
@@ -103,11 +106,15 @@ impl S3Storage {
             return Err(Fault::broken(options.provider, "configuring", "the name of the bucket is empty"));
         }
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .region(Region::new(options.region))
             .retry_config(RetryConfig::standard())
             .timeout_config(timeouts(ANSWER_TIMEOUT));
-        if let Some(AccessKey { id, secret }) = options.credentials {
-            loader = loader.credentials_provider(Credentials::new(id, secret, None, None, "configuration"));
+        if let Some(region) = options.region {
+            loader = loader.region(Region::new(region));
+        }
+        if let Some(AccessKey { id, secret, session_token }) = options.credentials {
+            let session_token = session_token.map(|token| token.expose().to_owned());
+            let credentials = Credentials::new(id, secret.expose(), session_token, None, "configuration");
+            loader = loader.credentials_provider(credentials);
         }
         let stalls = StalledStreamProtectionConfig::enabled().grace_period(STALL_TIMEOUT).build();
         let mut config = aws_sdk_s3::config::Builder::from(&loader.load().await)

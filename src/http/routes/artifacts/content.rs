@@ -29,7 +29,7 @@ use crate::policy::ArtifactStore;
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields, default)]
 #[derive(Default)]
-pub(super) struct Presentation {
+pub(in crate::http) struct Presentation {
     /// `attachment` (default) to have browsers save the file, `inline` to have them show it.
     #[serde(deserialize_with = "text")]
     #[param(value_type = Option<String>)]
@@ -108,9 +108,7 @@ fn description(artifact: &Artifact, disposition: Disposition) -> HeaderMap {
     // What callers stored is not ours: no browser may take it for a page of this service.
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox; default-src 'none'"));
-    if let Some(etag) = conditional::quoted(&artifact.content.etag()) {
-        headers.insert(header::ETAG, etag);
-    }
+    headers.insert(header::ETAG, conditional::quoted(&artifact.content.etag()));
     if let Ok(mime) = HeaderValue::try_from(artifact.description.mime.as_str()) {
         headers.insert(header::CONTENT_TYPE, mime);
     }
@@ -145,9 +143,8 @@ fn frame(response: &mut Response, artifact: &Artifact, range: Option<Range<u64>>
     let size = artifact.content.bytes;
     let length = range.as_ref().map_or(size, |range| range.end - range.start);
     let digest = artifact.content.sha256.and_then(|digest| HeaderValue::try_from(digest.to_field()).ok());
-    let content_range = range.and_then(|Range { start, end }| {
-        HeaderValue::try_from(format!("bytes {start}-{}/{size}", end - 1)).ok()
-    });
+    let content_range =
+        range.and_then(|Range { start, end }| HeaderValue::try_from(format!("bytes {start}-{}/{size}", end - 1)).ok());
     if content_range.is_some() {
         *response.status_mut() = StatusCode::PARTIAL_CONTENT;
     }

@@ -57,8 +57,7 @@ pub(in crate::http) async fn get(
     let artifact = store.artifact(id).await?;
     let tag = artifact.record_etag();
     if conditional::is_known(&headers, &tag)? {
-        let etag = conditional::quoted(&tag).map(|tag| [(header::ETAG, tag)]);
-        return Ok((StatusCode::NOT_MODIFIED, etag).into_response());
+        return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, conditional::quoted(&tag))]).into_response());
     }
     Ok(view::artifact(&artifact, store.metadata_provider()).into_response())
 }
@@ -66,7 +65,7 @@ pub(in crate::http) async fn get(
 /// What to change; what is absent stays.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Patch {
+pub(in crate::http) struct Patch {
     /// The summary.
     #[schema(value_type = Option<String>, example = "a new summary")]
     summary: Option<Summary>,

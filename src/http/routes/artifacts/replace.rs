@@ -27,7 +27,7 @@ use crate::policy::{ArtifactStore, Incoming, Replacement};
 #[derive(Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields, default)]
-pub(super) struct Attributes {
+pub(in crate::http) struct Attributes {
     /// A new name.
     #[serde(deserialize_with = "text")]
     #[param(value_type = Option<String>, example = "hello.txt")]

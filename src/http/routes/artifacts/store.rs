@@ -12,6 +12,7 @@ use futures::StreamExt as _;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
+use super::super::super::AppState;
 use super::super::super::error::ApiError;
 use super::super::super::extract::form::{self, Form, FormContent};
 use super::super::super::extract::params::{Pairs, from_pairs, own_pairs, text};
@@ -21,7 +22,6 @@ use super::super::super::openapi::{
     ServiceUnavailable, SessionNotFound, Unauthenticated, UnsupportedMediaType,
 };
 use super::super::super::view::{self, ArtifactView};
-use super::super::super::AppState;
 use crate::domain::artifact::{Artifact, Description};
 use crate::domain::digest::Sha256Digest;
 use crate::domain::filename::Filename;
@@ -91,7 +91,7 @@ fn guess(filename: Option<&Filename>) -> Option<MediaType> {
 /// A file as a JSON document.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct StoreDocument {
+pub(in crate::http) struct StoreDocument {
     /// The bytes in base64; either this or `text`.
     #[schema(example = "SGVsbG8sIHdvcmxkIQ==")]
     data_base64: Option<String>,
@@ -138,7 +138,7 @@ impl StoreDocument {
 /// A file as a form.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes the form; it is never built")]
-pub(super) struct StoreForm {
+pub(in crate::http) struct StoreForm {
     /// The bytes, with their name and type.
     #[schema(format = Binary)]
     file: String,
@@ -238,12 +238,7 @@ async fn store_raw(
     Ok(store.store(new, Incoming { body: body::stream(body), length, sha256 }).await?)
 }
 
-async fn store_form(
-    store: &ArtifactStore,
-    parts: &Parts,
-    parameters: Pairs,
-    body: Body,
-) -> Result<Artifact, ApiError> {
+async fn store_form(store: &ArtifactStore, parts: &Parts, parameters: Pairs, body: Body) -> Result<Artifact, ApiError> {
     refuse_content_digest(parts)?;
     let Form { fields, file } = form::read(&parts.headers, body, store).await?;
     let mut pairs = parameters;

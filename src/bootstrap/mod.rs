@@ -1,0 +1,159 @@
+//! From the configuration to a service that can run: keys, providers, rules.
+
+mod secret_file;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::HeaderValue;
+
+use crate::auth::{AuthOptions, Authenticator, ClaimNames, KeyError, KeySource};
+use crate::clock::SystemClock;
+use crate::config::{AuthConfig, Config, CorsOrigins, MetadataConfig, S3Config, S3Encryption, StorageConfig};
+use crate::fault::Fault;
+use crate::http::{AllowedOrigins, AppState, Gate};
+use crate::metadata::{MemoryMetadata, MetadataStore, RedisMetadata, SqliteMetadata};
+use crate::policy::{Limits, Service};
+use crate::storage::Storage;
+use crate::storage::filesystem::FilesystemStorage;
+use crate::storage::memory::MemoryStorage;
+use crate::storage::s3::{AccessKey, S3Options, S3Storage, Sse};
+use crate::storage::sqlite::SqliteStorage;
+
+/// Why the service cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The keys of tokens are of no use.
+    #[error("the keys of tokens cannot be used")]
+    Keys(#[from] KeyError),
+    /// The generated secret can be neither read nor written.
+    #[error("the generated secret of tokens in {path} cannot be used")]
+    SecretFile {
+        /// The file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A provider cannot be opened.
+    #[error(transparent)]
+    Provider(#[from] Fault),
+    /// The address cannot be listened on.
+    #[error("{address} cannot be listened on")]
+    Listen {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The system refuses what every program needs.
+    #[error("the process cannot be set up")]
+    System(#[from] std::io::Error),
+}
+
+/// The options of authentication. Without configured keys, a secret is generated once and kept in the
+/// data folder; the configuration allows that on loopback only.
+pub fn auth_options(config: &Config) -> Result<AuthOptions, StartError> {
+    let AuthConfig { secrets, public_key, public_key_file, jwks_url, jwks_file, .. } = &config.auth;
+    let mut keys: Vec<KeySource> = secrets.iter().cloned().map(KeySource::Secret).collect();
+    keys.extend(public_key.clone().map(KeySource::Pem));
+    keys.extend(public_key_file.clone().map(KeySource::PemFile));
+    keys.extend(jwks_url.as_ref().map(|url| KeySource::JwksUrl(url.expose().clone())));
+    keys.extend(jwks_file.clone().map(KeySource::JwksFile));
+    if keys.is_empty() {
+        keys.push(KeySource::Secret(secret_file::read_or_generate(&config.server.data_dir)?));
+    }
+    Ok(AuthOptions {
+        keys,
+        issuers: config.auth.issuers.clone(),
+        audiences: config.auth.audiences.clone(),
+        claims: ClaimNames {
+            user: config.auth.claim_user.clone(),
+            session: config.auth.claim_session.clone(),
+            sandbox: config.auth.claim_sandbox.clone(),
+        },
+        sandbox: config.auth.sandbox.clone(),
+        leeway_seconds: config.auth.leeway_seconds,
+    })
+}
+
+/// The rules over the configured providers.
+pub async fn service(config: &Config) -> Result<Service, StartError> {
+    let storage = storage(&config.storage).await?;
+    let metadata = metadata(&config.metadata)?;
+    Ok(Service::new(metadata, storage, Arc::new(SystemClock), limits(config)))
+}
+
+/// What verifies tokens.
+pub fn authenticator(auth: AuthOptions) -> Result<Authenticator, StartError> {
+    Ok(Authenticator::new(auth, Arc::new(SystemClock))?)
+}
+
+/// The whole service, and the door through which its requests come.
+pub fn router(config: &Config, service: Service, auth: AuthOptions) -> Result<(Router, Gate), StartError> {
+    let gate = Gate::new(config.limits.max_concurrent_requests);
+    let public_url = config.server.public_url.as_ref();
+    let state = AppState {
+        service,
+        authenticator: Arc::new(authenticator(auth)?),
+        gate: gate.clone(),
+        public_url: public_url.map(|url| url.expose().as_str().trim_end_matches('/').into()),
+    };
+    let origins = match &config.server.cors {
+        CorsOrigins::Any => AllowedOrigins::Any,
+        CorsOrigins::Only(origins) if origins.is_empty() => AllowedOrigins::None,
+        CorsOrigins::Only(origins) => {
+            AllowedOrigins::List(origins.iter().filter_map(|origin| HeaderValue::try_from(origin).ok()).collect())
+        }
+    };
+    Ok((crate::http::router(state, origins), gate))
+}
+
+fn limits(config: &Config) -> Limits {
+    let limits = &config.limits;
+    Limits {
+        session_default_ttl: limits.ttl_default_session,
+        session_max_ttl: limits.ttl_max_session,
+        user_max_ttl: limits.ttl_max_user,
+        sandbox_max_ttl: limits.ttl_max_sandbox,
+        session_life: limits.session_ttl,
+        max_upload_bytes: limits.max_upload_bytes,
+        max_meta_bytes: usize::try_from(limits.max_meta_bytes).unwrap_or(usize::MAX),
+    }
+}
+
+async fn storage(config: &StorageConfig) -> Result<Arc<dyn Storage>, Fault> {
+    Ok(match config {
+        StorageConfig::Memory => Arc::new(MemoryStorage::default()),
+        StorageConfig::Filesystem { root } => Arc::new(FilesystemStorage::open(root)?),
+        StorageConfig::Sqlite { path } => Arc::new(SqliteStorage::open(path)?),
+        StorageConfig::S3(config) => Arc::new(S3Storage::connect(s3_options("s3", config)).await?),
+        StorageConfig::IbmCos(config) => Arc::new(S3Storage::connect(s3_options("ibm_cos", config)).await?),
+    })
+}
+
+fn metadata(config: &MetadataConfig) -> Result<Arc<dyn MetadataStore>, Fault> {
+    Ok(match config {
+        MetadataConfig::Memory => Arc::new(MemoryMetadata::new()),
+        MetadataConfig::Sqlite { path } => Arc::new(SqliteMetadata::open(path)?),
+        MetadataConfig::Redis { url, prefix } => Arc::new(RedisMetadata::connect(url.expose().as_str(), prefix)?),
+    })
+}
+
+fn s3_options(provider: &'static str, config: &S3Config) -> S3Options {
+    S3Options {
+        provider,
+        bucket: config.bucket.clone(),
+        region: config.region.clone(),
+        endpoint_url: config.endpoint.as_ref().map(|url| url.expose().to_string()),
+        force_path_style: config.force_path_style,
+        credentials: config.credentials.as_ref().map(|credentials| AccessKey {
+            id: credentials.access_key_id.clone(),
+            secret: credentials.secret_access_key.clone(),
+            session_token: credentials.session_token.clone(),
+        }),
+        sse: config.encryption.as_ref().map(|encryption| match encryption {
+            S3Encryption::Aes256 => Sse::Aes256,
+            S3Encryption::Kms(key_id) => Sse::AwsKms { key_id: key_id.clone() },
+        }),
+    }
+}

@@ -1,0 +1,229 @@
+//! The command line: `serve` (the default), `token`, `check`, `sweep`, `openapi`, `healthcheck`.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is where the program speaks to its user")]
+
+mod banner;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use tokio::net::TcpListener;
+
+use crate::auth::{TokenRequest, mint};
+use crate::bootstrap::{self, StartError};
+use crate::clock::{Clock as _, SystemClock};
+use crate::config::Config;
+use crate::domain::Invalid;
+use crate::domain::id::{SandboxId, SessionId, UserId};
+use crate::domain::ttl::Ttl;
+use crate::fault::Chain;
+use crate::{http, lifecycle, server, telemetry};
+
+const HEALTHCHECK_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// Stores files ("artifacts") for AI apps, MCP servers, front ends and back ends.
+///
+/// All settings are environment variables; `.env.example` lists them.
+#[derive(Parser)]
+#[command(version, about)]
+struct Command {
+    #[command(subcommand)]
+    action: Option<Action>,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Run the service (the default)
+    Serve,
+    /// Print a token, signed with the configured or generated secret
+    Token(TokenArguments),
+    /// Try the configuration out: write, read and delete with each provider
+    Check,
+    /// Remove what has expired, once
+    Sweep,
+    /// Print the OpenAPI document
+    Openapi,
+    /// Ask the service on this machine whether it is ready
+    Healthcheck,
+}
+
+#[derive(Args)]
+struct TokenArguments {
+    /// The user
+    #[arg(long)]
+    user: Option<UserId>,
+    /// The session; the token is for this session only
+    #[arg(long)]
+    session: Option<SessionId>,
+    /// The sandbox; default: the configured one
+    #[arg(long)]
+    sandbox: Option<SandboxId>,
+    /// Allow administration
+    #[arg(long)]
+    admin: bool,
+    /// How long it is valid: seconds, or a number with s, m, h or d
+    #[arg(long, default_value = "1h", value_parser = duration)]
+    ttl: Ttl,
+}
+
+/// Runs what the command line asks for.
+pub fn run() -> ExitCode {
+    let action = Command::parse().action.unwrap_or(Action::Serve);
+    if let Action::Openapi = action {
+        return openapi();
+    }
+    let config = match Config::load(std::env::vars_os(), Some(Path::new(".env"))) {
+        Ok(config) => config,
+        Err(errors) => {
+            eprintln!("artifactd: the configuration is not valid\n{errors}");
+            return ExitCode::FAILURE;
+        }
+    };
+    telemetry::start(&config.logging);
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error),
+    };
+    runtime.block_on(async {
+        let done = match action {
+            Action::Serve => serve(&config).await,
+            Action::Token(arguments) => return token(&config, arguments),
+            Action::Check => return check(&config).await,
+            Action::Sweep => sweep(&config).await,
+            Action::Healthcheck => return healthcheck(&config).await,
+            Action::Openapi => Ok(()),
+        };
+        done.map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS)
+    })
+}
+
+fn failed(error: &(dyn std::error::Error + 'static)) -> ExitCode {
+    eprintln!("artifactd: {}", Chain(error));
+    ExitCode::FAILURE
+}
+
+async fn serve(config: &Config) -> Result<(), StartError> {
+    let auth = bootstrap::auth_options(config)?;
+    let service = bootstrap::service(config).await?;
+    let (router, gate) = bootstrap::router(config, service.clone(), auth.clone())?;
+    let address = config.server.bind;
+    let listener = TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })?;
+    let stop = lifecycle::stop_on_signals()?;
+    println!("{}", banner::text(config, &auth, listener.local_addr()?));
+    let sweeper = tokio::spawn(service.clone().sweep_every(config.limits.sweep_interval, stop.clone()));
+    let grace = config.server.shutdown_grace;
+    server::serve(listener, router, gate, stop, grace).await;
+    // Changes whose callers have gone, and the sweep under way, end on their own; but not for ever.
+    let _ = tokio::time::timeout(grace, async { tokio::join!(service.drained(), sweeper) }).await;
+    Ok(())
+}
+
+fn token(config: &Config, arguments: TokenArguments) -> ExitCode {
+    let TokenArguments { user, session, sandbox, admin, ttl } = arguments;
+    let request = TokenRequest { user, session, sandbox, admin, ttl, issuer: None, audience: None };
+    let options = match bootstrap::auth_options(config) {
+        Ok(options) => options,
+        Err(error) => return failed(&error),
+    };
+    match mint(&options, &request, SystemClock.now()) {
+        Ok(token) => {
+            println!("{token}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => failed(&error),
+    }
+}
+
+async fn check(config: &Config) -> ExitCode {
+    let mut ok = true;
+    let mut report = |line: Result<String, String>| {
+        ok &= line.is_ok();
+        println!("{}", line.unwrap_or_else(|problem| problem));
+    };
+    for line in config.redacted() {
+        println!("{line}");
+    }
+    report(match bootstrap::auth_options(config).and_then(|auth| bootstrap::authenticator(auth).map(drop)) {
+        Ok(()) => Ok("ok      keys of tokens".to_owned()),
+        Err(error) => Err(format!("FAILED  {}", Chain(&error))),
+    });
+    match bootstrap::service(config).await {
+        Err(error) => report(Err(format!("FAILED  {}", Chain(&error)))),
+        Ok(service) => {
+            for checked in service.check().await {
+                let what = format!("{} ({})", checked.role, checked.provider);
+                report(match checked.result {
+                    Ok(took) => Ok(format!("ok      {what}: written, read and deleted in {} ms", took.as_millis())),
+                    Err(fault) => Err(format!("FAILED  {what}: {}", Chain(&fault))),
+                });
+            }
+        }
+    }
+    if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+async fn sweep(config: &Config) -> Result<(), StartError> {
+    let service = bootstrap::service(config).await?;
+    match service.sweep(SystemClock.now()).await {
+        Ok(swept) => {
+            println!(
+                "removed {} expired artifacts, {} ended sessions, {} replaced or orphaned contents, {} abandoned uploads",
+                swept.artifacts, swept.sessions, swept.garbage, swept.abandoned
+            );
+            Ok(())
+        }
+        Err(error) => Err(StartError::System(std::io::Error::other(error))),
+    }
+}
+
+fn openapi() -> ExitCode {
+    match http::openapi().to_pretty_json() {
+        Ok(document) => {
+            println!("{document}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => failed(&error),
+    }
+}
+
+async fn healthcheck(config: &Config) -> ExitCode {
+    let url = format!("http://{}/readyz", banner::reachable(config.server.bind));
+    let client = reqwest::Client::builder().timeout(HEALTHCHECK_TIMEOUT).no_proxy().build();
+    let answer = match client {
+        Ok(client) => client.get(url).send().await.and_then(reqwest::Response::error_for_status),
+        Err(error) => Err(error),
+    };
+    answer.map_or_else(|error| failed(&error), |_| ExitCode::SUCCESS)
+}
+
+/// `90`, `90s`, `15m`, `1h` or `7d`.
+fn duration(text: &str) -> Result<Ttl, Invalid> {
+    let (number, unit) = match text.char_indices().last() {
+        Some((end, 's')) => (&text[..end], 1),
+        Some((end, 'm')) => (&text[..end], 60),
+        Some((end, 'h')) => (&text[..end], 3_600),
+        Some((end, 'd')) => (&text[..end], 86_400),
+        _ => (text, 1),
+    };
+    let number: u64 = number.parse().map_err(|_| Invalid::new("must be a number with s, m, h or d, such as 15m"))?;
+    Ttl::try_from(number.saturating_mul(unit))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_units() {
+        let seconds = |text| duration(text).map(Ttl::as_seconds).ok();
+        assert_eq!(seconds("90"), Some(90));
+        assert_eq!(seconds("90s"), Some(90));
+        assert_eq!(seconds("15m"), Some(900));
+        assert_eq!(seconds("1h"), Some(3_600));
+        assert_eq!(seconds("7d"), Some(604_800));
+        for text in ["", "h", "0", "-1h", "1.5h", "1w", "99999999999999999999d"] {
+            assert_eq!(seconds(text), None, "{text}");
+        }
+    }
+}

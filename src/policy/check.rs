@@ -1,0 +1,101 @@
+//! Trying the providers out.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures::{StreamExt as _, TryStreamExt as _};
+
+use super::Service;
+use crate::clock::new_artifact_id;
+use crate::domain::Invalid;
+use crate::domain::meta::Meta;
+use crate::domain::session::Session;
+use crate::domain::ttl::{Lifetime, Ttl};
+use crate::fault::Fault;
+use crate::storage::{Key, PutError, PutOptions};
+
+const PROBE: &[u8] = b"artifactd check";
+
+/// How a provider did.
+#[derive(Debug)]
+pub struct Checked {
+    /// `storage` or `metadata`.
+    pub role: &'static str,
+    /// The provider's name.
+    pub provider: &'static str,
+    /// How long it took, or what is wrong.
+    pub result: Result<Duration, Fault>,
+}
+
+impl Service {
+    /// Asks both providers for an answer, without changing anything.
+    pub async fn ping(&self) -> Result<(), Fault> {
+        let probe = Key::check(new_artifact_id(self.clock.now()));
+        let (metadata, storage) = tokio::join!(self.metadata.ping(), self.storage.head(&probe));
+        metadata.and(storage.map(drop))
+    }
+
+    /// Uses both providers as the service does: what is written is read and removed again.
+    pub async fn check(&self) -> [Checked; 2] {
+        let storage = timed(self.check_storage()).await;
+        let metadata = timed(self.check_metadata()).await;
+        [
+            Checked { role: "storage", provider: self.storage.name(), result: storage },
+            Checked { role: "metadata", provider: self.metadata.name(), result: metadata },
+        ]
+    }
+
+    async fn check_storage(&self) -> Result<(), Fault> {
+        let broken = |problem: &'static str| Fault::broken(self.storage.name(), "checking", problem);
+        let key = Key::check(new_artifact_id(self.clock.now()));
+        let mut body = futures::stream::once(async { Ok(Bytes::from_static(PROBE)) }).boxed();
+        let options = PutOptions { content_length: Some(PROBE.len() as u64), ..PutOptions::default() };
+        match self.storage.put(&key, &mut body, &options).await {
+            Ok(_) => {}
+            Err(PutError::Fault(fault)) => return Err(fault),
+            Err(PutError::Body(_)) => return Err(broken("the body was not read as it was given")),
+        }
+        let bytes = self.storage.get(&key, None).await?.ok_or_else(|| broken("what was written is not there"))?;
+        let chunks: Vec<Bytes> = bytes.try_collect().await?;
+        self.storage.delete(&key).await?;
+        if chunks.concat() != PROBE {
+            return Err(broken("what was read is not what was written"));
+        }
+        match self.storage.head(&key).await? {
+            None => Ok(()),
+            Some(_) => Err(broken("what was deleted is still there")),
+        }
+    }
+
+    async fn check_metadata(&self) -> Result<(), Fault> {
+        let broken = |problem: &'static str| Fault::broken(self.metadata.name(), "checking", problem);
+        let unusable = |error: Invalid| Fault::broken(self.metadata.name(), "checking", error);
+        let now = self.clock.now();
+        let session = Session {
+            sandbox: "artifactd-check".parse().map_err(unusable)?,
+            id: new_artifact_id(now).to_string().parse().map_err(unusable)?,
+            owner: None,
+            created_at: now,
+            life: Lifetime::starting(now, Ttl::try_from(60).map_err(unusable)?),
+            metadata: Meta::default(),
+            version: 1,
+        };
+        if !self.metadata.insert_session(&session).await? {
+            return Err(broken("a new id is taken"));
+        }
+        let read = self.metadata.session(&session.sandbox, &session.id).await?;
+        let _ = self.metadata.delete_session(&session).await?;
+        if read.as_ref() != Some(&session) {
+            return Err(broken("what was read is not what was written"));
+        }
+        match self.metadata.session(&session.sandbox, &session.id).await? {
+            None => Ok(()),
+            Some(_) => Err(broken("what was deleted is still there")),
+        }
+    }
+}
+
+async fn timed(check: impl Future<Output = Result<(), Fault>>) -> Result<Duration, Fault> {
+    let started = Instant::now();
+    check.await.map(|()| started.elapsed())
+}
