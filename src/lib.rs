@@ -1,4 +1,5 @@
 //! artifactd
+pub mod auth;
 pub mod clock;
 pub mod config;
 pub mod domain;
