@@ -1,7 +1,5 @@
 //! artifactd
 pub mod auth;
-pub mod bootstrap;
-pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod domain;

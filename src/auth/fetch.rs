@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use reqwest::redirect::{Attempt, Policy};
+use reqwest::redirect::{Action, Attempt, Policy};
 use tokio::io::AsyncReadExt;
 use url::Url;
 
@@ -107,14 +107,37 @@ async fn get(client: &reqwest::Client, url: &Url) -> Result<Vec<u8>, FetchError>
     Ok(body)
 }
 
+fn redirect(attempt: Attempt<'_>) -> Action {
+    match check_redirect(attempt.previous(), attempt.url()) {
+        Ok(()) => attempt.follow(),
+        Err(reason) => attempt.error(reason),
+    }
+}
+
 /// A redirect must not lead from https to http, nor anywhere else than to a web server.
-fn redirect(attempt: Attempt<'_>) -> reqwest::redirect::Action {
-    let same_scheme = attempt.previous().last().is_some_and(|url| url.scheme() == attempt.url().scheme());
-    if !same_scheme {
-        attempt.error("redirect to another scheme")
-    } else if attempt.previous().len() > MAX_REDIRECTS {
-        attempt.error("too many redirects")
+fn check_redirect(previous: &[Url], next: &Url) -> Result<(), &'static str> {
+    if previous.iter().any(|url| url.scheme() != next.scheme()) {
+        Err("redirect to another scheme")
+    } else if previous.len() > MAX_REDIRECTS {
+        Err("too many redirects")
     } else {
-        attempt.follow()
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn redirects_stay_on_their_scheme_and_end() {
+        let url = |text: &str| text.parse::<Url>().unwrap();
+        let secure = url("https://issuer.example/jwks");
+        assert_eq!(check_redirect(std::slice::from_ref(&secure), &url("https://other.example/jwks")), Ok(()));
+        for next in ["http://issuer.example/jwks", "ftp://issuer.example/jwks", "file:///etc/passwd"] {
+            assert_eq!(check_redirect(std::slice::from_ref(&secure), &url(next)), Err("redirect to another scheme"));
+        }
+        assert_eq!(check_redirect(&vec![secure.clone(); 5], &secure), Ok(()));
+        assert_eq!(check_redirect(&vec![secure.clone(); 6], &secure), Err("too many redirects"));
     }
 }

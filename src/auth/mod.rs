@@ -1,7 +1,7 @@
 //! Who is calling: from a JSON Web Token to a [`Principal`].
 //!
-//! A token is taken apart ([`jwt`]), verified with a configured key ([`keys`], [`jwks`]) and only then
-//! read ([`claims`]). The algorithms that are allowed follow from the configured keys, never from the
+//! A token is taken apart (`jwt`), verified with a configured key (`keys`, `jwks`) and only then
+//! read (`claims`). The algorithms that are allowed follow from the configured keys, never from the
 //! token. Errors know nothing of HTTP; [`AuthError::KeysUnavailable`] is the one that is not the
 //! caller's fault.
 
@@ -39,7 +39,7 @@ use keys::VerifyingKey;
 /// How tokens are verified and read.
 #[derive(Debug, Clone)]
 pub struct AuthOptions {
-    /// Where keys come from, at least one. The first secret signs what [`mint`] makes.
+    /// Where keys come from, at least one. The first secret signs what [`mint()`] makes.
     pub keys: Vec<KeySource>,
     /// Accepted values of `iss`; not checked when empty.
     pub issuers: Vec<String>,
