@@ -1,5 +1,7 @@
 //! artifactd
 pub mod auth;
+pub mod bootstrap;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod domain;
