@@ -1,4 +1,5 @@
-//! artifactd
+#![doc = include_str!("../docs/architecture.md")]
+
 pub mod auth;
 pub mod bootstrap;
 pub mod cli;

@@ -18,13 +18,13 @@ use crate::domain::Invalid;
 use crate::domain::id::{SandboxId, SessionId, UserId};
 use crate::domain::ttl::Ttl;
 use crate::fault::Chain;
-use crate::{http, lifecycle, server, telemetry};
+use crate::{config, http, lifecycle, server, telemetry};
 
 const HEALTHCHECK_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// Stores files ("artifacts") for AI apps, MCP servers, front ends and back ends.
 ///
-/// All settings are environment variables; `.env.example` lists them.
+/// All settings are environment variables; `artifactd env` lists them.
 #[derive(Parser)]
 #[command(version, about)]
 struct Command {
@@ -42,6 +42,8 @@ enum Action {
     Check,
     /// Remove what has expired, once
     Sweep,
+    /// Print all settings with their defaults, as an example of `.env`
+    Env,
     /// Print the OpenAPI document
     Openapi,
     /// Ask the service on this machine whether it is ready
@@ -70,8 +72,10 @@ struct TokenArguments {
 /// Runs what the command line asks for.
 pub fn run() -> ExitCode {
     let action = Command::parse().action.unwrap_or(Action::Serve);
-    if let Action::Openapi = action {
-        return openapi();
+    match action {
+        Action::Openapi => return openapi(),
+        Action::Env => return env(),
+        _ => {}
     }
     let config = match Config::load(std::env::vars_os(), Some(Path::new(".env"))) {
         Ok(config) => config,
@@ -92,7 +96,7 @@ pub fn run() -> ExitCode {
             Action::Check => return check(&config).await,
             Action::Sweep => sweep(&config).await,
             Action::Healthcheck => return healthcheck(&config).await,
-            Action::Openapi => Ok(()),
+            Action::Openapi | Action::Env => Ok(()),
         };
         done.map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS)
     })
@@ -175,6 +179,11 @@ async fn sweep(config: &Config) -> Result<(), StartError> {
         }
         Err(error) => Err(StartError::System(std::io::Error::other(error))),
     }
+}
+
+fn env() -> ExitCode {
+    print!("{}", config::env_example());
+    ExitCode::SUCCESS
 }
 
 fn openapi() -> ExitCode {

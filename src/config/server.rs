@@ -18,8 +18,8 @@ settings! { "Server":
          Other than loopback needs a key for tokens.");
     DATA_DIR = Setting::new("ARTIFACTD_DATA_DIR", Default::Value("./data"),
         "Folder for embedded bytes and records and for generated secrets.");
-    PUBLIC_URL = Setting::new("ARTIFACTD_PUBLIC_URL", Default::Described("taken from each request"),
-        "URL under which clients reach the service: the base of signed URLs and of Location.").url();
+    PUBLIC_URL = Setting::new("ARTIFACTD_PUBLIC_URL", Default::Described("none; Location is a path then"),
+        "URL under which clients reach the service: the base of Location.").url();
     CORS = Setting::new("CORS_ALLOWED_ORIGINS", Default::Described("none"),
         "Origins whose pages may call the service, comma-separated; * allows all.");
     GRACE = Setting::new("SHUTDOWN_GRACE_SECONDS", Default::Value("30"),

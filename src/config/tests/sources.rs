@@ -76,7 +76,7 @@ const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/.env.example");
 #[test]
 fn the_example_is_up_to_date() {
     let file = fs::read_to_string(EXAMPLE).unwrap_or_default();
-    assert!(file == env_example(), "write it anew: cargo test write_the_example -- --ignored");
+    assert!(file == env_example(), "write it anew: cargo run -- env > .env.example");
 }
 
 #[test]
@@ -90,10 +90,4 @@ fn the_example_documents_what_holds() {
     let dotenv = folder.path().join(".env");
     fs::write(&dotenv, uncommented).unwrap();
     assert_eq!(Config::load([], Some(&dotenv)).unwrap(), load(&[]).unwrap());
-}
-
-#[test]
-#[ignore = "writes .env.example"]
-fn write_the_example() {
-    fs::write(EXAMPLE, env_example()).unwrap();
 }
