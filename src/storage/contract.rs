@@ -1,18 +1,14 @@
 //! What every storage provider must do: one suite of cases, each of which runs on each provider.
 
-use std::ops::Range;
-use std::sync::Arc;
-use std::time::Duration;
+mod subject;
 
 use bytes::Bytes;
-use futures::future::{BoxFuture, join_all, pending};
-use futures::{Stream, StreamExt, TryStreamExt, stream};
+use futures::future::{join_all, pending};
+use futures::{StreamExt, stream};
 use tokio::sync::oneshot;
 
+use self::subject::{KIB, MIB, Subject, assert_same, body, content, read_all};
 use super::*;
-
-const KIB: usize = 1024;
-const MIB: usize = 1024 * KIB;
 
 /// Makes a module of tests for each provider, with one test for each case.
 macro_rules! contract {
@@ -60,168 +56,6 @@ contract! {
     every_escape_in_a_key_is_kept
     concurrent_puts_leave_one_of_their_bodies_whole
     concurrent_puts_and_deletes_do_not_disturb_each_other
-}
-
-/// A provider under test, and a sandbox in it that no other test uses.
-struct Subject {
-    storage: Arc<dyn Storage>,
-    sandbox: SandboxId,
-    /// What is kept besides objects: temporary files, staged chunks, unfinished uploads.
-    leftovers: Box<dyn Fn() -> BoxFuture<'static, Vec<String>> + Send + Sync>,
-    _folder: Option<tempfile::TempDir>,
-}
-
-mod subject {
-    use super::super::filesystem::FilesystemStorage;
-    use super::super::memory::MemoryStorage;
-    use super::super::sqlite::SqliteStorage;
-    use super::*;
-
-    fn sandbox() -> SandboxId {
-        format!("sandbox-{:032x}", rand::random::<u128>()).parse().unwrap()
-    }
-
-    pub(super) async fn memory() -> Subject {
-        Subject {
-            storage: Arc::new(MemoryStorage::default()),
-            sandbox: sandbox(),
-            leftovers: Box::new(|| Box::pin(async { Vec::new() })),
-            _folder: None,
-        }
-    }
-
-    pub(super) async fn filesystem() -> Subject {
-        let folder = tempfile::tempdir().unwrap();
-        let temp = folder.path().join("tmp");
-        Subject {
-            storage: Arc::new(FilesystemStorage::open(folder.path()).unwrap()),
-            sandbox: sandbox(),
-            leftovers: Box::new(move || {
-                let files = crate::storage::filesystem::tests::temporary_files(&temp);
-                Box::pin(async { files })
-            }),
-            _folder: Some(folder),
-        }
-    }
-
-    pub(super) async fn sqlite() -> Subject {
-        let folder = tempfile::tempdir().unwrap();
-        let storage = Arc::new(SqliteStorage::open(&folder.path().join("storage.db")).unwrap());
-        let of = Arc::clone(&storage);
-        Subject {
-            storage,
-            sandbox: sandbox(),
-            leftovers: Box::new(move || {
-                let of = Arc::clone(&of);
-                Box::pin(async move { of.unnamed().await.iter().map(|content| format!("{content:?}")).collect() })
-            }),
-            _folder: Some(folder),
-        }
-    }
-
-    pub(super) async fn s3() -> Subject {
-        let storage = crate::storage::s3::tests::connect().await;
-        let sandbox = sandbox();
-        let (of, prefix) = (storage.clone(), format!("grid/{}/", sandbox.to_segment()));
-        Subject {
-            storage: Arc::new(storage),
-            sandbox,
-            leftovers: Box::new(move || {
-                let (of, prefix) = (of.clone(), prefix.clone());
-                Box::pin(async move { of.unfinished_uploads(&prefix).await })
-            }),
-            _folder: None,
-        }
-    }
-}
-
-impl Subject {
-    fn key(&self, name: &str) -> Key {
-        Key::from_listing(&format!("grid/{}/{name}", self.sandbox.to_segment())).unwrap()
-    }
-
-    async fn put(&self, key: &Key, content: &[u8]) {
-        let options = PutOptions { content_length: Some(content.len() as u64), ..PutOptions::default() };
-        self.storage.put(key, &mut body(content), &options).await.unwrap();
-    }
-
-    async fn try_put(&self, key: &Key, body: Body<'_>) -> Result<Stored, PutError> {
-        self.storage.put(key, body, &PutOptions::default()).await
-    }
-
-    async fn copy(&self, from: &Key, to: &Key) -> bool {
-        self.storage.copy(from, to, &PutOptions::default()).await.unwrap()
-    }
-
-    async fn delete(&self, key: &Key) {
-        self.storage.delete(key).await.unwrap();
-    }
-
-    async fn open(&self, key: &Key, range: Option<Range<u64>>) -> Option<ByteStream> {
-        self.storage.get(key, range).await.unwrap()
-    }
-
-    async fn read(&self, key: &Key) -> Option<Vec<u8>> {
-        Some(read_all(self.open(key, None).await?).await)
-    }
-
-    /// The names of the objects of this sandbox whose name starts with `prefix`.
-    async fn names(&self, prefix: &str) -> Vec<String> {
-        let listed = self.storage.list(&format!("{}{prefix}", self.base()), None, 1000).await.unwrap();
-        self.relative(&listed)
-    }
-
-    fn base(&self) -> String {
-        format!("grid/{}/", self.sandbox.to_segment())
-    }
-
-    fn relative(&self, listed: &[ObjectInfo]) -> Vec<String> {
-        listed.iter().map(|object| object.key.as_str().strip_prefix(&self.base()).unwrap().to_owned()).collect()
-    }
-
-    /// Waits until nothing is kept besides objects: clearing up after a dropped future takes a moment.
-    async fn no_leftovers(&self) {
-        let cleared = async {
-            while !(self.leftovers)().await.is_empty() {
-                tokio::task::yield_now().await;
-            }
-        };
-        if tokio::time::timeout(Duration::from_secs(30), cleared).await.is_err() {
-            panic!("left behind: {:?}", (self.leftovers)().await);
-        }
-    }
-}
-
-/// `length` bytes that look different at every offset, and different for every `seed`.
-fn content(length: usize, seed: u64) -> Vec<u8> {
-    let mut content = Vec::with_capacity(length + 8);
-    for n in 1..=length.div_ceil(8) as u64 {
-        content.extend_from_slice(&n.wrapping_mul(0x9e37_79b9_7f4a_7c15 ^ (seed << 32)).to_le_bytes());
-    }
-    content.truncate(length);
-    content
-}
-
-/// A body as HTTP brings it: in chunks of odd sizes.
-fn body(content: &[u8]) -> impl Stream<Item = Result<Bytes, BodyError>> + Send + Unpin {
-    let content = Bytes::copy_from_slice(content);
-    stream::unfold((content, 0), |(mut rest, count)| async move {
-        let size = [1, 16 * KIB - 3, 8 * KIB, 0, 300 * KIB][count % 5].min(rest.len());
-        let chunk = rest.split_to(size);
-        (!(chunk.is_empty() && rest.is_empty())).then_some((Ok(chunk), (rest, count + 1)))
-    })
-    .boxed()
-}
-
-async fn read_all(stream: ByteStream) -> Vec<u8> {
-    stream.try_collect::<Vec<_>>().await.unwrap().concat()
-}
-
-/// Compares without printing megabytes.
-fn assert_same(read: Option<Vec<u8>>, expected: &[u8]) {
-    let read = read.expect("the object is there");
-    assert_eq!(read.len(), expected.len(), "the length");
-    assert!(read == expected, "byte {:?} differs", read.iter().zip(expected).position(|(a, b)| a != b));
 }
 
 /// Around the sizes at which providers change their ways: chunks, batches, parts.

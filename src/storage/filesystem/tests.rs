@@ -63,6 +63,26 @@ async fn empty_folders_are_removed_and_others_are_not() {
     assert_eq!(entries(folder.path()), [folder.path().join("tmp")]);
 }
 
+#[test]
+fn a_file_finds_its_place_while_others_remove_its_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = Disk::open(folder.path().to_owned()).unwrap();
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let target = disk.path(&key(&format!("grid/app/sessions/s/{thread}")));
+            let disk = &disk;
+            scope.spawn(move || {
+                for _ in 0..100 {
+                    disk.publish(disk.temp.file().unwrap(), &target).unwrap();
+                    assert!(target.exists());
+                    disk.delete(&target).unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(entries(folder.path()), [folder.path().join("tmp")]);
+}
+
 #[tokio::test]
 async fn temporary_files_of_the_dead_are_removed_and_those_of_the_living_are_not() {
     let folder = tempfile::tempdir().unwrap();

@@ -37,7 +37,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 const LONG_ANSWER_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 /// How long a transfer may stand still.
-const STALL_TIMEOUT: Duration = Duration::from_secs(20);
+const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// The most objects that S3 lists at a time.
 const PAGE: usize = 1000;
 

@@ -125,6 +125,17 @@ async fn what_was_removed_while_being_read_is_an_error_and_no_early_end() {
 }
 
 #[tokio::test]
+async fn content_with_another_name_is_not_removed() {
+    let (storage, _folder) = open();
+    storage.put_chunks(&key("a"), 2).await;
+    storage.copy(&key("a"), &key("b"), &PutOptions::default()).await.unwrap();
+    storage.delete(&key("a")).await.unwrap();
+    storage.end_leases(FAR_PAST).await;
+    storage.delete(&key("a")).await.unwrap();
+    assert_eq!((storage.chunks().await, storage.unnamed().await), (2, vec![]));
+}
+
+#[tokio::test]
 async fn a_copy_onto_itself_changes_nothing() {
     let (storage, _folder) = open();
     storage.put_chunks(&key("a"), 2).await;
