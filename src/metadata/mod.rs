@@ -4,6 +4,10 @@
 //! never asks for the time and never decides whether something is allowed or expired. Every provider
 //! passes the same suite of cases (`contract.rs`).
 
+#[cfg(test)]
+mod contract;
+mod memory;
+
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +18,8 @@ use crate::domain::session::Session;
 use crate::domain::time::Timestamp;
 use crate::fault::Fault;
 
+pub use self::memory::MemoryMetadata;
+
 /// A place for the records of artifacts and sessions.
 ///
 /// What holds for every provider:
@@ -22,6 +28,8 @@ use crate::fault::Fault;
 /// - Methods on one record are linearisable. Of two `replace_…` calls with the same `expected`
 ///   version, one is applied.
 /// - `delete_…` of what is not there is no error.
+/// - The id of a deleted record is not used again.
+/// - Garbage that is noted with the change of a record has a key of the same artifact.
 #[async_trait]
 pub trait MetadataStore: Send + Sync + 'static {
     /// The name in the configuration.
@@ -89,7 +97,7 @@ pub trait MetadataStore: Send + Sync + 'static {
     /// At most `limit` notes of garbage that is due at `now`, the longest due first.
     async fn due_garbage(&self, now: Timestamp, limit: usize) -> Result<Vec<Garbage>, Fault>;
 
-    /// Forgets a note, whenever it was due.
+    /// Forgets this note, due or not. Another note of the same bytes, due at another instant, stays.
     async fn forget_garbage(&self, garbage: &Garbage) -> Result<(), Fault>;
 }
 
