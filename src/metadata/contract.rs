@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::{Garbage, MemoryMetadata, MetadataStore};
+use super::{Garbage, MemoryMetadata, MetadataStore, SqliteMetadata};
 use crate::domain::artifact::{Artifact, Content, Description, UploadedVia};
 use crate::domain::digest::Sha256Digest;
 use crate::domain::grid::{FIRST_REVISION, Revision};
@@ -30,6 +30,7 @@ type Store = Arc<dyn MetadataStore>;
 macro_rules! suite {
     ($($group:ident: $cases:tt)+) => {
         suite!(@provider memory, (Arc::new(MemoryMetadata::new()), ()), $($group: $cases)+);
+        suite!(@provider sqlite, in_sqlite(), $($group: $cases)+);
     };
     (@provider $provider:ident, $open:expr, $($group:ident: [$($case:ident),+ $(,)?])+) => {
         mod $provider {
@@ -90,6 +91,12 @@ suite! {
         forgotten_garbage_is_gone_due_or_not,
         notes_of_the_same_bytes_are_forgotten_one_by_one,
     ]
+}
+
+fn in_sqlite() -> (Store, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteMetadata::open(&folder.path().join("metadata.db")).unwrap();
+    (Arc::new(store), folder)
 }
 
 /// The instant `millis` after an arbitrary start.

@@ -7,6 +7,7 @@
 #[cfg(test)]
 mod contract;
 mod memory;
+mod sqlite;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,7 @@ use crate::domain::time::Timestamp;
 use crate::fault::Fault;
 
 pub use self::memory::MemoryMetadata;
+pub use self::sqlite::SqliteMetadata;
 
 /// A place for the records of artifacts and sessions.
 ///
