@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::{Garbage, MemoryMetadata, MetadataStore, SqliteMetadata};
+use super::{Garbage, MemoryMetadata, MetadataStore, RedisMetadata, SqliteMetadata};
 use crate::domain::artifact::{Artifact, Content, Description, UploadedVia};
 use crate::domain::digest::Sha256Digest;
 use crate::domain::grid::{FIRST_REVISION, Revision};
@@ -31,6 +31,7 @@ macro_rules! suite {
     ($($group:ident: $cases:tt)+) => {
         suite!(@provider memory, (Arc::new(MemoryMetadata::new()), ()), $($group: $cases)+);
         suite!(@provider sqlite, in_sqlite(), $($group: $cases)+);
+        suite!(@provider redis, (Arc::new(redis_store()), ()), $($group: $cases)+);
     };
     (@provider $provider:ident, $open:expr, $($group:ident: [$($case:ident),+ $(,)?])+) => {
         mod $provider {
@@ -97,6 +98,13 @@ fn in_sqlite() -> (Store, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteMetadata::open(&folder.path().join("metadata.db")).unwrap();
     (Arc::new(store), folder)
+}
+
+/// A store on the real server, under a prefix of its own.
+pub(super) fn redis_store() -> RedisMetadata {
+    let url = std::env::var("ARTIFACTD_TEST_REDIS_URL")
+        .expect("ARTIFACTD_TEST_REDIS_URL is not set: run `scripts/with-services cargo test`");
+    RedisMetadata::connect(&url, &format!("test-{:016x}", rand::random::<u64>())).unwrap()
 }
 
 /// The instant `millis` after an arbitrary start.

@@ -7,6 +7,7 @@
 #[cfg(test)]
 mod contract;
 mod memory;
+mod redis;
 mod sqlite;
 
 use async_trait::async_trait;
@@ -20,6 +21,7 @@ use crate::domain::time::Timestamp;
 use crate::fault::Fault;
 
 pub use self::memory::MemoryMetadata;
+pub use self::redis::RedisMetadata;
 pub use self::sqlite::SqliteMetadata;
 
 /// A place for the records of artifacts and sessions.
