@@ -100,7 +100,7 @@ pub(super) async fn a_deleted_record_leaves_every_index(store: Store) {
 
 pub(super) async fn numbers_survive_exactly(store: Store) {
     let meta = json!({
-        "floats": [1e300, -0.0, 0.1, 5e-324, f64::MAX, 2.225_073_858_507_201e-308, 123_456_789.123_456_79],
+        "floats": [1e300, -0.0, 0.1, 5e-324, f64::MAX, 2.225_073_858_507_201e-308, 123_456_789.123_456_79, 31.245_270_191_439_438],
         "integers": [1_u64 << 63, u64::MAX, i64::MIN, 0, (1_u64 << 53) + 1],
         "nested": {"null": null, "list": [null, {"null": null, "empty": {}}]},
     });

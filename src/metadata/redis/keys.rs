@@ -121,9 +121,9 @@ mod tests {
     fn names_and_shards_are_those_of_earlier_versions() {
         let keys = Keys::new("p").unwrap();
         let record = keys.record("artifact", "0192f0c123457abc8def0123456789ab");
-        assert_eq!(record.record, "p:{18}:artifact:0192f0c123457abc8def0123456789ab");
-        assert_eq!(record.expiry, "p:{18}:artifacts:expiry");
-        assert_eq!(record.garbage, "p:{18}:garbage");
+        assert_eq!(record.record, "p:{11}:artifact:0192f0c123457abc8def0123456789ab");
+        assert_eq!(record.expiry, "p:{11}:artifacts:expiry");
+        assert_eq!(record.garbage, "p:{11}:garbage");
     }
 
     #[test]
