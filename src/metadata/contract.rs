@@ -159,6 +159,7 @@ pub(super) fn artifact(number: u8) -> Artifact {
         updated_at: at(0),
         life: None,
         uploaded_via: UploadedVia::Direct,
+        edits: 0,
         version: 1,
     }
 }

@@ -30,8 +30,8 @@ pub struct Checked {
 impl Service {
     /// Asks both providers for an answer, without changing anything.
     pub async fn ping(&self) -> Result<(), Fault> {
-        let probe = Key::check(new_artifact_id(self.clock.now()));
-        let (metadata, storage) = tokio::join!(self.metadata.ping(), self.storage.head(&probe));
+        // A listing, unlike a look at one key, tells a missing bucket from an empty one.
+        let (metadata, storage) = tokio::join!(self.metadata.ping(), self.storage.list("check/", None, 1));
         metadata.and(storage.map(drop))
     }
 
