@@ -6,7 +6,7 @@
 #
 # Uploads FILE_MIB (2048) once with a known length and once in chunks of unknown total length, downloads it after each
 # upload, compares the digests and prints by how much the peak of each step exceeds the resident memory before it.
-# Ends with 1 when a step grew by more than LIMIT_MIB (64). Builds the release binary unless ARTIFACTD_BIN names one.
+# Ends with 1 when a step grew by more than LIMIT_MIB (64). Builds the release binary unless BINARY names one.
 # Linux only, as it reads /proc; needs curl and, below TMPDIR, twice the file's size on a real disk.
 set -euo pipefail
 export LC_ALL=C
@@ -20,7 +20,7 @@ die() { echo "memory: $*" >&2; exit 1; }
 [[ $limit_mib =~ ^[0-9]+$ && $file_mib =~ ^[1-9][0-9]*$ ]] || die "usage: benchmarks/memory.sh [LIMIT_MIB] [FILE_MIB]"
 [ -e /proc/self/clear_refs ] || die "needs Linux's /proc"
 
-binary=${ARTIFACTD_BIN:-}
+binary=${BINARY:-}
 if [ -z "$binary" ]; then
     cargo build --release --locked
     binary=${CARGO_TARGET_DIR:-target}/release/artifactd
@@ -94,21 +94,23 @@ measure() {
 
 free_port
 url=http://127.0.0.1:$port
-unset AWS_PROFILE AWS_SESSION_TOKEN
-export ARTIFACTD_BIND=127.0.0.1:$port ARTIFACTD_DATA_DIR=$folder/data
+settings=("ARTIFACTD_BIND=127.0.0.1:$port" "ARTIFACTD_DATA_DIR=$folder/data")
 if [ -n "${ARTIFACTD_TEST_S3_ENDPOINT:-}" ]; then
     providers="S3 and Redis"
-    export ARTIFACT_PROVIDER=s3 ARTIFACT_BUCKET=$ARTIFACTD_TEST_S3_BUCKET
-    export S3_ENDPOINT_URL=$ARTIFACTD_TEST_S3_ENDPOINT AWS_REGION=$ARTIFACTD_TEST_S3_REGION
-    export AWS_ACCESS_KEY_ID=$ARTIFACTD_TEST_S3_ACCESS_KEY AWS_SECRET_ACCESS_KEY=$ARTIFACTD_TEST_S3_SECRET_KEY
-    export SESSION_PROVIDER=redis SESSION_REDIS_URL=$ARTIFACTD_TEST_REDIS_URL
+    settings+=(
+        ARTIFACT_PROVIDER=s3 "ARTIFACT_BUCKET=$ARTIFACTD_TEST_S3_BUCKET"
+        "S3_ENDPOINT_URL=$ARTIFACTD_TEST_S3_ENDPOINT" "AWS_REGION=$ARTIFACTD_TEST_S3_REGION"
+        "AWS_ACCESS_KEY_ID=$ARTIFACTD_TEST_S3_ACCESS_KEY" "AWS_SECRET_ACCESS_KEY=$ARTIFACTD_TEST_S3_SECRET_KEY"
+        SESSION_PROVIDER=redis "SESSION_REDIS_URL=$ARTIFACTD_TEST_REDIS_URL"
+    )
 else
     providers="filesystem and SQLite"
-    export ARTIFACT_PROVIDER=filesystem SESSION_PROVIDER=sqlite
 fi
 
-# From the temporary folder, so that no .env of the work tree is read.
-(cd "$folder" && exec "$binary" serve) >"$folder/server.log" 2>&1 &
+# The program with these settings and no others: none of the environment, and no .env of the work tree.
+artifactd() { cd "$folder" && exec env --ignore-environment "${settings[@]}" "$binary" "$@"; }
+
+(artifactd serve) >"$folder/server.log" 2>&1 &
 server=$!
 ready=0
 for _ in $(seq 300); do
@@ -124,7 +126,7 @@ if [ "$ready" -eq 0 ]; then
     die "the server did not start"
 fi
 
-token=$(cd "$folder" && "$binary" token --user bench)
+token=$(artifactd token --user bench)
 echo "Authorization: Bearer $token" >"$folder/authorization"
 
 # A first small round, so that what is set up once (connections, threads, pools) is not counted.
