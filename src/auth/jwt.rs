@@ -1,7 +1,7 @@
-//! A JSON Web Token as it arrives: taken apart, its signature checked, nothing of it believed before.
+//! A JSON Web Token as it arrives: taken apart, and nothing of it believed yet.
 //!
-//! `jsonwebtoken` verifies signatures. Which algorithm may be used is the key's business, and what the
-//! claims mean is that of [`super::claims`].
+//! Whether it is signed is the business of [`super::keys`]; what its claims mean, that of
+//! [`super::claims`].
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,7 +11,6 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Map, Value};
 
 use super::error::AuthError;
-use super::keys::VerifyingKey;
 
 /// The longest token that is looked at.
 pub(super) const MAX_TOKEN_BYTES: usize = 16 * 1024;
@@ -23,9 +22,10 @@ pub(super) type Claims = Map<String, Value>;
 pub(super) struct Token<'a> {
     pub(super) algorithm: Algorithm,
     pub(super) kid: Option<String>,
-    signed: &'a str,
+    /// Header and payload: what the signature is of.
+    pub(super) signed: &'a str,
+    pub(super) signature: &'a str,
     payload: &'a str,
-    signature: &'a str,
 }
 
 /// What matters of the header. Keys or URLs in it (`jwk`, `jku`, `x5c`, …) are the caller's word and
@@ -51,13 +51,6 @@ impl<'a> Token<'a> {
         // `none` is no algorithm either.
         let algorithm = header.alg.parse().map_err(|_| AuthError::AlgorithmNotAllowed)?;
         Ok(Self { algorithm, kid: header.kid, signed, payload, signature })
-    }
-
-    /// Whether `key` signed this token, with an algorithm that the key allows.
-    pub(super) fn is_signed_with(&self, key: &VerifyingKey) -> bool {
-        let signed = self.signed.as_bytes();
-        key.allows(self.algorithm)
-            && jsonwebtoken::crypto::verify(self.signature, signed, &key.key, self.algorithm).unwrap_or(false)
     }
 
     /// What the token says.

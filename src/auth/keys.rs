@@ -95,6 +95,13 @@ impl VerifyingKey {
     pub(super) fn allows(&self, algorithm: Algorithm) -> bool {
         self.algorithms.contains(&algorithm)
     }
+
+    /// Whether this key signed `token`, with an algorithm that it allows.
+    pub(super) fn has_signed(&self, token: &Token<'_>) -> bool {
+        let signed = token.signed.as_bytes();
+        self.allows(token.algorithm)
+            && jsonwebtoken::crypto::verify(token.signature, signed, &self.key, token.algorithm).unwrap_or(false)
+    }
 }
 
 /// Verifies `token` with the one key of a set that it names, or the only one that fits if it names none.
@@ -111,7 +118,7 @@ pub(super) fn verify_with_set(keys: &[VerifyingKey], token: &Token<'_>) -> Resul
         [] => Err(AuthError::AlgorithmNotAllowed),
         [_, _, ..] if token.kid.is_none() => Err(AuthError::KeyNotNamed),
         // Keys of different types may share a name (RFC 7517, 4.5).
-        some if some.iter().any(|key| token.is_signed_with(key)) => Ok(()),
+        some if some.iter().any(|key| key.has_signed(token)) => Ok(()),
         _ => Err(AuthError::BadSignature),
     }
 }

@@ -10,7 +10,9 @@ use serde::de::value::MapDeserializer;
 use serde::de::{DeserializeOwned, Deserializer, Error as _};
 
 use super::super::error::ApiError;
-use super::store::SESSION_PARAMETER;
+
+/// The parameter that names a session; every call understands it.
+pub(super) const SESSION_PARAMETER: &str = "session_id";
 
 /// Names and texts, in the order in which they came.
 pub(in crate::http) type Pairs = Vec<(String, String)>;
@@ -31,7 +33,7 @@ impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
 #[serde(deny_unknown_fields)]
 pub(in crate::http) struct None {}
 
-/// The parameters of the call itself: all but the session, which every call may name.
+/// The parameters of the call itself: all but the session.
 pub(in crate::http) fn own_pairs(parts: &Parts) -> Result<Pairs, ApiError> {
     let mut pairs = query_pairs(parts.uri.query().unwrap_or_default())?;
     pairs.retain(|(name, _)| name != SESSION_PARAMETER);

@@ -7,12 +7,10 @@ use tracing::Span;
 
 use super::super::AppState;
 use super::super::error::ApiError;
-use super::params::query_pairs;
+use super::params::{SESSION_PARAMETER, query_pairs};
 use crate::domain::id::SessionId;
 use crate::policy::ArtifactStore;
 
-/// The query parameter that names a session.
-pub(super) const SESSION_PARAMETER: &str = "session_id";
 /// The header that names a session.
 const SESSION_HEADER: &str = "x-session-id";
 

@@ -3,6 +3,7 @@
 //! Only what all such stores do is relied upon: no conditional writes, no checksums but those that this
 //! module computes, and no server-side encryption unless configured.
 
+mod body;
 mod copy;
 mod error;
 mod put;

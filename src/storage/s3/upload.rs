@@ -4,7 +4,7 @@ use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use tokio::runtime::Handle;
 use tokio::task::{JoinError, JoinHandle, JoinSet};
 
-use super::put::request_body;
+use super::body::request_body;
 use super::{S3Storage, patient, unquoted};
 use crate::fault::{Chain, Fault};
 use crate::storage::batch::Batch;
