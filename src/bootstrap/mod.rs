@@ -11,7 +11,7 @@ use crate::auth::{AuthOptions, Authenticator, ClaimNames, KeyError, KeySource};
 use crate::clock::SystemClock;
 use crate::config::{AuthConfig, Config, CorsOrigins, MetadataConfig, S3Config, S3Encryption, StorageConfig};
 use crate::fault::Fault;
-use crate::http::{AllowedOrigins, AppState, Gate};
+use crate::http::{AllowedOrigins, AppState, Gate, Metrics};
 use crate::metadata::{MemoryMetadata, MetadataStore, RedisMetadata, SqliteMetadata};
 use crate::policy::{Limits, Service};
 use crate::storage::Storage;
@@ -96,6 +96,7 @@ pub fn router(config: &Config, service: Service, auth: AuthOptions) -> Result<(R
         service,
         authenticator: Arc::new(authenticator(auth)?),
         gate: gate.clone(),
+        metrics: Metrics::new(),
         public_url: public_url.map(|url| url.expose().as_str().trim_end_matches('/').into()),
     };
     let origins = match &config.server.cors {

@@ -5,6 +5,7 @@ mod conditional;
 mod disposition;
 mod error;
 mod extract;
+mod metrics;
 mod middleware;
 mod openapi;
 mod problem;
@@ -23,6 +24,7 @@ use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
+pub use self::metrics::Metrics;
 pub use self::middleware::gate::Gate;
 use crate::auth::Authenticator;
 use crate::policy::Service;
@@ -34,8 +36,10 @@ pub struct AppState {
     pub service: Service,
     /// Tells who calls.
     pub authenticator: Arc<Authenticator>,
-    /// Counts the requests under way.
+    /// Lets requests in.
     pub gate: Gate,
+    /// Counts and times them.
+    pub metrics: Metrics,
     /// The base of absolute URLs, without a slash at its end; without, `Location` is a path.
     pub public_url: Option<Arc<str>>,
 }
@@ -65,7 +69,7 @@ pub fn router(state: AppState, origins: AllowedOrigins) -> Router {
         .method_not_allowed_fallback(|| async { error::ApiError::NoMethod })
         .layer(CatchPanicLayer::custom(middleware::panic::answer))
         .layer(option_layer(cors(origins)))
-        .layer(from_fn(middleware::observe::observe))
+        .layer(from_fn_with_state(state.metrics.clone(), middleware::observe::observe))
         .with_state(state)
 }
 

@@ -46,6 +46,11 @@ impl Gate {
         let _ = self.places.acquire_many(self.limit).await;
     }
 
+    /// How many requests are under way.
+    pub fn in_flight(&self) -> usize {
+        (self.limit as usize).saturating_sub(self.places.available_permits())
+    }
+
     fn enter(&self) -> Result<OwnedSemaphorePermit, ApiError> {
         if self.is_closed() {
             return Err(ApiError::Draining);

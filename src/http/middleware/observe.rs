@@ -1,19 +1,20 @@
-//! One name and one log line for every request.
+//! One name, one log line and one count for every request.
 
 use std::time::Instant;
 
-use axum::extract::{MatchedPath, Request};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::HeaderValue;
 use axum::middleware::Next;
 use axum::response::Response;
 use tracing::{Instrument as _, Level, field, span};
 
 use super::super::error::LoggedCause;
+use super::super::metrics::Metrics;
 use super::request_id;
 
 /// Names the request, runs it in a span, and logs its outcome. This is the only place that logs why a
 /// request failed; the caller's token, query and body are never logged.
-pub(in crate::http) async fn observe(request: Request, next: Next) -> Response {
+pub(in crate::http) async fn observe(State(metrics): State<Metrics>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = request_id::choose(request.headers().get(request_id::HEADER));
     let method = request.method().clone();
@@ -23,7 +24,7 @@ pub(in crate::http) async fn observe(request: Request, next: Next) -> Response {
         "request",
         request_id = id,
         %method,
-        route,
+        route = route.as_str(),
         sandbox = field::Empty,
         user = field::Empty,
         session = field::Empty
@@ -32,8 +33,10 @@ pub(in crate::http) async fn observe(request: Request, next: Next) -> Response {
     if let Ok(value) = HeaderValue::try_from(&id) {
         response.headers_mut().insert(request_id::HEADER, value);
     }
+    let took = started.elapsed();
+    metrics.answered(&method, &route, response.status(), took);
     let status = response.status().as_u16();
-    let milliseconds = started.elapsed().as_secs_f64() * 1000.0;
+    let milliseconds = took.as_secs_f64() * 1000.0;
     let cause = response.extensions().get::<LoggedCause>().map(|cause| cause.0.as_ref());
     span.in_scope(|| match cause {
         Some(cause) if status >= 500 => tracing::error!(status, milliseconds, cause, "answered"),

@@ -28,4 +28,5 @@ pub(super) fn operation() -> OpenApiRouter<AppState> {
         .routes(routes!(operation::healthz))
         .routes(routes!(operation::readyz))
         .routes(routes!(operation::version))
+        .routes(routes!(operation::metrics))
 }

@@ -1,13 +1,15 @@
-//! Health and version.
+//! Health, version, figures.
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::super::AppState;
 use super::super::error::ApiError;
+use super::super::metrics::CONTENT_TYPE;
 use super::super::openapi::ServiceUnavailable;
 
 /// A state in one word.
@@ -72,4 +74,19 @@ pub(super) struct Version {
 )]
 pub(super) async fn version() -> Json<Version> {
     Json(Version { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") })
+}
+
+/// Give the figures of this process to a monitoring system, in the OpenMetrics text format
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    tag = "operation",
+    security(()),
+    responses((status = 200, description = "Requests counted and timed by method, route and status.", body = String,
+        content_type = "application/openmetrics-text"))
+)]
+pub(super) async fn metrics(State(state): State<AppState>) -> Result<Response, ApiError> {
+    let figures = state.metrics.encode(state.gate.in_flight());
+    let figures = figures.map_err(|error| ApiError::Panic(error.to_string()))?;
+    Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], figures).into_response())
 }
