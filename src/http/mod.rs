@@ -60,7 +60,7 @@ pub enum AllowedOrigins {
 pub fn router(state: AppState, origins: AllowedOrigins) -> Router {
     let (routes, document) = routes(&state.gate).split_for_parts();
     let docs = SwaggerUi::new("/docs")
-        .url("/openapi.json", document)
+        .url("/openapi.json", openapi::with_unique_ids(document))
         // By default the page would have another host validate the document.
         .config(Config::default().validator_url("none").try_it_out_enabled(true));
     routes
@@ -75,7 +75,7 @@ pub fn router(state: AppState, origins: AllowedOrigins) -> Router {
 
 /// The OpenAPI document of the service.
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    routes(&Gate::new(0)).into_openapi()
+    openapi::with_unique_ids(routes(&Gate::new(0)).into_openapi())
 }
 
 fn routes(gate: &Gate) -> OpenApiRouter<AppState> {

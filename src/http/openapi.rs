@@ -19,7 +19,7 @@ use super::problem::Problem;
     ),
     modifiers(&BearerToken),
     security(("bearer" = [])),
-    components(responses(
+    components(schemas(Problem), responses(
         InvalidRequest, Unauthenticated, AccessDenied, ArtifactNotFound, ArtifactExpired, SessionNotFound, Conflict,
         PreconditionFailed, PayloadTooLarge, UnsupportedMediaType, RangeNotSatisfiable, DigestMismatch, RequestTimeout,
         InternalError, ProviderError, ServiceUnavailable
@@ -33,6 +33,12 @@ use super::problem::Problem;
 )]
 pub(super) struct ApiDocument;
 
+/// Bytes of any kind.
+#[derive(utoipa::ToSchema)]
+#[schema(value_type = String, format = Binary)]
+#[expect(dead_code, reason = "describes a body; it is never built")]
+pub(super) struct Binary(String);
+
 struct BearerToken;
 
 impl Modify for BearerToken {
@@ -45,6 +51,16 @@ impl Modify for BearerToken {
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("bearer", SecurityScheme::Http(scheme.build()));
     }
+}
+
+/// Gives each operation an id of its own: those of HEAD come from the handler of GET.
+pub(super) fn with_unique_ids(mut document: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
+    for path in document.paths.paths.values_mut() {
+        if let Some(head) = &mut path.head {
+            head.operation_id = head.operation_id.take().map(|id| id.replacen("get", "head", 1));
+        }
+    }
+    document
 }
 
 fn example(code: &str, title: &str, status: u16, detail: &str) -> serde_json::Value {

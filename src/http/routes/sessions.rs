@@ -25,7 +25,7 @@ use crate::policy::{ArtifactStore, NewSession};
 /// A session to create.
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Creation {
+pub(super) struct SessionCreation {
     /// The id; without, one is generated.
     #[schema(value_type = Option<String>, example = "workflow-42")]
     session_id: Option<SessionId>,
@@ -41,8 +41,9 @@ pub(super) struct Creation {
 #[utoipa::path(
     post,
     path = "/v1/sessions",
+    operation_id = "create_session",
     tag = "sessions",
-    request_body(content = Option<Creation>, content_type = "application/json"),
+    request_body(content = Option<SessionCreation>, content_type = "application/json"),
     responses(
         (status = 201, description = "Created.", body = SessionView, headers(
             ("Location" = String, description = "Where the session is."),
@@ -61,9 +62,9 @@ pub(super) async fn create(
     store: ArtifactStore,
     State(state): State<AppState>,
     _: Params<NoParams>,
-    OptionalJson(creation): OptionalJson<Creation>,
+    OptionalJson(creation): OptionalJson<SessionCreation>,
 ) -> Result<Response, ApiError> {
-    let Creation { session_id, ttl, metadata } = creation;
+    let SessionCreation { session_id, ttl, metadata } = creation;
     let new = NewSession { id: session_id, ttl, metadata: metadata.unwrap_or_default() };
     let session = store.create_session(new).await?;
     let base = state.public_url.as_deref().unwrap_or_default();
@@ -79,6 +80,7 @@ pub(super) async fn create(
 #[utoipa::path(
     method(get, head),
     path = "/v1/sessions/{session_id}",
+    operation_id = "get_session",
     tag = "sessions",
     params(("session_id" = String, Path, description = "The id, percent-encoded.")),
     responses(
@@ -103,7 +105,7 @@ pub(super) async fn get(
 /// What to change in a session.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Patch {
+pub(super) struct SessionPatch {
     /// Merged into the metadata (RFC 7396: null removes a member).
     #[schema(value_type = Object, example = json!({"client": "demo 2"}))]
     metadata: Meta,
@@ -113,9 +115,10 @@ pub(super) struct Patch {
 #[utoipa::path(
     patch,
     path = "/v1/sessions/{session_id}",
+    operation_id = "patch_session",
     tag = "sessions",
     params(("session_id" = String, Path, description = "The id, percent-encoded.")),
-    request_body(content = Patch, content_type = "application/json"),
+    request_body(content = SessionPatch, content_type = "application/json"),
     responses(
         (status = 200, description = "The session as it is now.", body = SessionView),
         (status = 400, response = InvalidRequest),
@@ -132,7 +135,7 @@ pub(super) async fn patch(
     store: ArtifactStore,
     PathId(id): PathId<SessionId>,
     _: Params<NoParams>,
-    Json(patch): Json<Patch>,
+    Json(patch): Json<SessionPatch>,
 ) -> Result<Answer<SessionView>, ApiError> {
     Ok(Answer(store.patch_session(&id, patch.metadata).await?.into()))
 }
@@ -141,6 +144,7 @@ pub(super) async fn patch(
 #[utoipa::path(
     delete,
     path = "/v1/sessions/{session_id}",
+    operation_id = "delete_session",
     tag = "sessions",
     params(("session_id" = String, Path, description = "The id, percent-encoded.")),
     responses(
@@ -166,7 +170,7 @@ pub(super) async fn delete(
 /// By how much to extend a session.
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Extension {
+pub(super) struct SessionExtension {
     /// Seconds to add. Default: the life of a new session, 86400.
     #[schema(value_type = Option<u64>, minimum = 1, example = 3600)]
     ttl: Option<Ttl>,
@@ -176,9 +180,10 @@ pub(super) struct Extension {
 #[utoipa::path(
     post,
     path = "/v1/sessions/{session_id}/extend",
+    operation_id = "extend_session",
     tag = "sessions",
     params(("session_id" = String, Path, description = "The id, percent-encoded.")),
-    request_body(content = Option<Extension>, content_type = "application/json"),
+    request_body(content = Option<SessionExtension>, content_type = "application/json"),
     responses(
         (status = 200, description = "The session as it is now.", body = SessionView),
         (status = 400, response = InvalidRequest),
@@ -195,7 +200,7 @@ pub(super) async fn extend(
     store: ArtifactStore,
     PathId(id): PathId<SessionId>,
     _: Params<NoParams>,
-    OptionalJson(extension): OptionalJson<Extension>,
+    OptionalJson(extension): OptionalJson<SessionExtension>,
 ) -> Result<Answer<SessionView>, ApiError> {
     Ok(Answer(store.extend_session(&id, extension.ttl).await?.into()))
 }

@@ -16,8 +16,8 @@ use super::super::super::error::ApiError;
 use super::super::super::extract::params::{Params, text};
 use super::super::super::extract::path::PathId;
 use super::super::super::openapi::{
-    AccessDenied, ArtifactExpired, ArtifactNotFound, InternalError, InvalidRequest, ProviderError, RangeNotSatisfiable,
-    ServiceUnavailable, Unauthenticated,
+    AccessDenied, ArtifactExpired, ArtifactNotFound, Binary, InternalError, InvalidRequest, ProviderError,
+    RangeNotSatisfiable, ServiceUnavailable, Unauthenticated,
 };
 use crate::domain::artifact::Artifact;
 use crate::domain::id::ArtifactId;
@@ -40,6 +40,7 @@ pub(in crate::http) struct Presentation {
 #[utoipa::path(
     method(get, head),
     path = "/v1/artifacts/{artifact_id}/content",
+    operation_id = "get_content",
     tag = "artifacts",
     params(
         ("artifact_id" = String, Path, description = "The id."),
@@ -50,13 +51,13 @@ pub(in crate::http) struct Presentation {
         ("If-None-Match" = Option<String>, Header, description = "With the tag of the content as it is: 304."),
     ),
     responses(
-        (status = 200, description = "The bytes.", content_type = "application/octet-stream", body = Vec<u8>, headers(
+        (status = 200, description = "The bytes.", content_type = "application/octet-stream", body = Binary, headers(
             ("ETag" = String, description = "The strong entity tag of the bytes."),
             ("Content-Digest" = String, description = "Their SHA-256 digest (RFC 9530)."),
             ("Content-Disposition" = String, description = "The name to save them under."),
             ("Accept-Ranges" = String, description = "`bytes`."),
         )),
-        (status = 206, description = "The bytes of the range.", content_type = "application/octet-stream", body = Vec<u8>, headers(
+        (status = 206, description = "The bytes of the range.", content_type = "application/octet-stream", body = Binary, headers(
             ("Content-Range" = String, description = "Which of how many bytes."),
             ("Repr-Digest" = String, description = "The SHA-256 digest of all bytes (RFC 9530)."),
         )),

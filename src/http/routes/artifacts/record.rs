@@ -27,6 +27,7 @@ use crate::policy::{ArtifactStore, Changes, FilenameChange, MetaChange, TtlChang
 #[utoipa::path(
     method(get, head),
     path = "/v1/artifacts/{artifact_id}",
+    operation_id = "get_artifact",
     tag = "artifacts",
     params(
         ("artifact_id" = String, Path, description = "The id."),
@@ -65,7 +66,7 @@ pub(in crate::http) async fn get(
 /// What to change; what is absent stays.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(in crate::http) struct Patch {
+pub(in crate::http) struct ArtifactPatch {
     /// The summary.
     #[schema(value_type = Option<String>, example = "a new summary")]
     summary: Option<Summary>,
@@ -95,7 +96,7 @@ fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> 
     Option::deserialize(deserializer).map(Some)
 }
 
-impl Patch {
+impl ArtifactPatch {
     fn into_changes(self) -> Result<Changes, ApiError> {
         let ttl = match (self.ttl, self.extend_ttl) {
             (None, None) => TtlChange::Keep,
@@ -123,13 +124,14 @@ impl Patch {
 #[utoipa::path(
     patch,
     path = "/v1/artifacts/{artifact_id}",
+    operation_id = "patch_artifact",
     tag = "artifacts",
     params(
         ("artifact_id" = String, Path, description = "The id."),
         ("X-Session-Id" = Option<String>, Header, description = "The session to act in, if the token names none."),
         ("If-Match" = Option<String>, Header, description = "Tags of the record or the content; 412 when neither is as it was."),
     ),
-    request_body(content = Patch, content_type = "application/json"),
+    request_body(content = ArtifactPatch, content_type = "application/json"),
     responses(
         (status = 200, description = "The record as it is now.", body = ArtifactView, headers(
             ("ETag" = String, description = "The entity tag of the record."),
@@ -152,7 +154,7 @@ pub(in crate::http) async fn patch(
     PathId(id): PathId<ArtifactId>,
     _: Params<NoParams>,
     headers: HeaderMap,
-    Json(patch): Json<Patch>,
+    Json(patch): Json<ArtifactPatch>,
 ) -> Result<Response, ApiError> {
     let expected = conditional::if_match(&headers)?;
     let artifact = store.update(id, patch.into_changes()?, &expected).await?;
@@ -163,6 +165,7 @@ pub(in crate::http) async fn patch(
 #[utoipa::path(
     delete,
     path = "/v1/artifacts/{artifact_id}",
+    operation_id = "delete_artifact",
     tag = "artifacts",
     params(
         ("artifact_id" = String, Path, description = "The id."),

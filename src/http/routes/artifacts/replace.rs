@@ -11,7 +11,7 @@ use super::super::super::extract::body;
 use super::super::super::extract::params::{Params, text};
 use super::super::super::extract::path::PathId;
 use super::super::super::openapi::{
-    AccessDenied, ArtifactExpired, ArtifactNotFound, Conflict, DigestMismatch, InternalError, InvalidRequest,
+    AccessDenied, ArtifactExpired, ArtifactNotFound, Binary, Conflict, DigestMismatch, InternalError, InvalidRequest,
     PayloadTooLarge, PreconditionFailed, ProviderError, RequestTimeout, ServiceUnavailable, Unauthenticated,
     UnsupportedMediaType,
 };
@@ -49,6 +49,7 @@ pub(in crate::http) struct Attributes {
 #[utoipa::path(
     put,
     path = "/v1/artifacts/{artifact_id}/content",
+    operation_id = "replace_content",
     tag = "artifacts",
     params(
         ("artifact_id" = String, Path, description = "The id."),
@@ -57,7 +58,7 @@ pub(in crate::http) struct Attributes {
         ("If-Match" = Option<String>, Header, description = "Tags of the content or the record; 412 when neither is as it was."),
         ("Content-Digest" = Option<String>, Header, description = "The digest of the bytes (RFC 9530, `sha-256=:…:`)."),
     ),
-    request_body(content = String, content_type = "application/octet-stream"),
+    request_body(content = Binary, content_type = "application/octet-stream"),
     responses(
         (status = 200, description = "The record as it is now.", body = ArtifactView, headers(
             ("ETag" = String, description = "The entity tag of the record."),

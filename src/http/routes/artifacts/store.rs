@@ -18,8 +18,8 @@ use super::super::super::extract::form::{self, Form, FormContent};
 use super::super::super::extract::params::{Pairs, from_pairs, own_pairs, text};
 use super::super::super::extract::{body, json};
 use super::super::super::openapi::{
-    AccessDenied, DigestMismatch, InternalError, InvalidRequest, PayloadTooLarge, ProviderError, RequestTimeout,
-    ServiceUnavailable, SessionNotFound, Unauthenticated, UnsupportedMediaType,
+    AccessDenied, Binary, DigestMismatch, InternalError, InvalidRequest, PayloadTooLarge, ProviderError,
+    RequestTimeout, ServiceUnavailable, SessionNotFound, Unauthenticated, UnsupportedMediaType,
 };
 use super::super::super::view::{self, ArtifactView};
 use crate::domain::artifact::{Artifact, Description};
@@ -167,6 +167,7 @@ pub(in crate::http) struct StoreForm {
 #[utoipa::path(
     post,
     path = "/v1/artifacts",
+    operation_id = "store_artifact",
     tag = "artifacts",
     params(
         Attributes,
@@ -175,7 +176,7 @@ pub(in crate::http) struct StoreForm {
     ),
     request_body(
         content(
-            (String = "application/octet-stream"),
+            (Binary = "application/octet-stream"),
             (StoreForm = "multipart/form-data"),
             (StoreDocument = "application/vnd.artifactd.store+json", example = json!({
                 "text": "Hello, world!", "mime": "text/plain", "filename": "hello.txt", "scope": "user",
