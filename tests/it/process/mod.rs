@@ -1,1 +1,8 @@
 //! The program as its users run it.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a helper that fails is a test that fails")]
+
+mod support;
+
+mod abort;
+mod drain;
+mod durability;
