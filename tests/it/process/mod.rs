@@ -4,5 +4,7 @@
 mod support;
 
 mod abort;
+mod commands;
 mod drain;
 mod durability;
+mod start;

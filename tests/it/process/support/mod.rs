@@ -17,6 +17,8 @@ pub(crate) use self::wire::Wire;
 
 /// Whatever takes so long will not happen any more.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+/// An address where nothing listens: no program gets this port by chance.
+pub(crate) const CLOSED: &str = "127.0.0.1:1";
 /// How often a condition is looked at that nothing announces.
 const INTERVAL: Duration = Duration::from_millis(20);
 
