@@ -7,4 +7,6 @@ mod abort;
 mod commands;
 mod drain;
 mod durability;
+mod jwks;
+mod sockets;
 mod start;

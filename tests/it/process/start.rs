@@ -102,8 +102,7 @@ async fn an_address_that_others_can_reach_needs_a_key() {
     // What is configured is not shown, and nothing is generated.
     assert!(!server.process.stdout.text().contains("Bearer"));
     assert!(!setup.data().join("jwt-secret").exists());
-    let address = ([127, 0, 0, 1], server.address.port()).into();
-    Client::new(address, &setup.token(&["--user", "alice"])).get("/v1/whoami").await.expect(200);
+    server.client(&setup).get("/v1/whoami").await.expect(200);
 }
 
 #[test]

@@ -1,7 +1,10 @@
 //! A running program.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+
+use tempfile::TempDir;
 
 use super::Setup;
 use super::client::Client;
@@ -65,18 +68,23 @@ impl Drop for Process {
 /// The service, listening.
 pub(crate) struct Server {
     pub(crate) process: Process,
+    /// Where clients on this machine find it.
     pub(crate) address: SocketAddr,
+    _folder: Arc<TempDir>,
 }
 
 impl Server {
     /// Blocks until the service says where it listens.
-    pub(super) fn listening(process: Process) -> Self {
+    pub(super) fn listening(process: Process, folder: Arc<TempDir>) -> Self {
         let address = process.stdout.wait_for("the address", |text| {
             let (line, _) = text.split_once('\n')?;
-            line.split_once(" listens on ")?.1.parse().ok()
+            line.split_once(" listens on ")?.1.parse::<SocketAddr>().ok()
         });
-        let address = address.unwrap_or_else(|problem| panic!("{problem}{}", process.stderr.text()));
-        Self { process, address }
+        let mut address = address.unwrap_or_else(|problem| panic!("{problem}{}", process.stderr.text()));
+        if address.ip().is_unspecified() {
+            address.set_ip(Ipv4Addr::LOCALHOST.into());
+        }
+        Self { process, address, _folder: folder }
     }
 
     /// A client with a token for the user alice.

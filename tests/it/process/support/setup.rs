@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::Arc;
 
 use tempfile::TempDir;
 
@@ -20,14 +21,14 @@ pub(crate) enum Pair {
 
 /// An empty folder to run in, and an environment with nothing but what is set here.
 pub(crate) struct Setup {
-    folder: TempDir,
+    folder: Arc<TempDir>,
     variables: BTreeMap<String, String>,
 }
 
 impl Setup {
     /// What a first start has: no settings, but for a port that is free.
     pub(crate) fn new() -> Self {
-        let setup = Self { folder: tempfile::tempdir().unwrap(), variables: BTreeMap::new() };
+        let setup = Self { folder: Arc::new(tempfile::tempdir().unwrap()), variables: BTreeMap::new() };
         setup.with("ARTIFACTD_BIND", "127.0.0.1:0")
     }
 
@@ -82,7 +83,7 @@ impl Setup {
     /// Starts the program with these arguments.
     pub(crate) fn spawn(&self, arguments: &[&str]) -> Process {
         let mut command = Command::new(env!("CARGO_BIN_EXE_artifactd"));
-        command.args(arguments).current_dir(&self.folder).env_clear();
+        command.args(arguments).current_dir(self.folder.path()).env_clear();
         command.envs(std::env::var_os("PATH").map(|path| ("PATH", path))).envs(&self.variables);
         Process::spawn(command)
     }
@@ -94,7 +95,7 @@ impl Setup {
 
     /// Starts the service.
     pub(crate) fn start(&self) -> Server {
-        Server::listening(self.spawn(&[]))
+        Server::listening(self.spawn(&[]), Arc::clone(&self.folder))
     }
 
     /// A token as `artifactd token` prints it.
