@@ -8,5 +8,6 @@ mod commands;
 mod drain;
 mod durability;
 mod jwks;
+mod secrets;
 mod sockets;
 mod start;

@@ -10,7 +10,7 @@ mod wire;
 use std::time::Duration;
 
 pub(crate) use self::client::{Answer, Client};
-pub(crate) use self::process::Server;
+pub(crate) use self::process::{Ended, Server};
 pub(crate) use self::services::{PrivateRedis, S3};
 pub(crate) use self::setup::{Pair, Setup};
 pub(crate) use self::wire::Wire;

@@ -19,7 +19,8 @@ pub(crate) enum Pair {
     S3Redis,
 }
 
-/// An empty folder to run in, and an environment with nothing but what is set here.
+/// An empty folder to run in, and an environment with nothing but what is set here. Clones share the folder.
+#[derive(Clone)]
 pub(crate) struct Setup {
     folder: Arc<TempDir>,
     variables: BTreeMap<String, String>,
