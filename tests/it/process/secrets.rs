@@ -4,8 +4,11 @@ use axum::http::Method;
 
 use super::support::{CLOSED, Client, Ended, Pair, PrivateRedis, S3, Server, Setup, unique};
 
-/// The most that can be asked for of the service itself.
-const LOUD: &str = "debug,artifactd=trace";
+/// All that the service and its libraries have to say.
+const LOUD: &str = "trace";
+
+/// A token that the service has no key for: `{"alg":"EdDSA","kid":"k"}.{"sub":"a","exp":4102444800}`.
+const FOREIGN: &str = "eyJhbGciOiJFZERTQSIsImtpZCI6ImsifQ.eyJzdWIiOiJhIiwiZXhwIjo0MTAyNDQ0ODAwfQ.AAAA";
 
 /// Settings with a recognisable secret in each that can hold one.
 fn with_secrets(setup: Setup) -> (Setup, Vec<String>) {
@@ -43,6 +46,8 @@ async fn drive(server: &Server, token: &str) {
     client.get(&format!("/v1/whoami?token={token}")).await.expect(400);
     client.get(&format!("/{token}")).await.expect(404);
     client.send(Method::POST, "/v1/sessions", format!("{{\"{token}\": 1}}")).await;
+    // This one asks for a key of the issuer.
+    Client::new(server.address, FOREIGN).get("/v1/whoami").await;
     // A token whose signature is spoilt tells as much as a good one but for the last part.
     let spoilt = Client::new(server.address, &format!("{token}A"));
     spoilt.get("/v1/whoami").await.expect(401);
@@ -73,7 +78,7 @@ async fn nothing_secret_is_shown(setup: &Setup, mut secrets: Vec<String>) {
     assert_eq!(made.code, Some(0), "{made:?}");
     assert_ended_silent("token", &made, &secrets);
     let token = made.stdout.trim_end();
-    secrets.push(token.to_owned());
+    secrets.extend([token.to_owned(), FOREIGN.to_owned()]);
 
     let server = setup.start();
     drive(&server, token).await;
