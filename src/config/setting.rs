@@ -38,7 +38,7 @@ pub enum Default {
 pub enum Visibility {
     /// All of it.
     Plain,
-    /// A URL without user and password.
+    /// A URL without user, password and query.
     Url,
     /// Nothing.
     Secret,
@@ -78,7 +78,7 @@ impl Setting {
             Visibility::Plain => text.to_owned(),
             Visibility::Secret => Secret::REDACTED.to_owned(),
             Visibility::Url => match Url::parse(text) {
-                Ok(url) if has_user(&url) => printable_url(&url),
+                Ok(url) if may_hold_secret(&url) => printable_url(&url),
                 Ok(_) => text.to_owned(),
                 // What is not a URL may still have a password in it.
                 Err(_) if text.contains('@') => Secret::REDACTED.to_owned(),
@@ -88,16 +88,22 @@ impl Setting {
     }
 }
 
-/// `url` with its user and password replaced.
+/// `url` with its user, password and query replaced.
 pub(super) fn printable_url(url: &Url) -> String {
-    if !has_user(url) {
-        return url.to_string();
-    }
     let mut shown = url.clone();
-    // Both fail only for URLs that have no host, and those have no user.
-    let _ = shown.set_password(None);
-    let _ = shown.set_username(Secret::REDACTED);
+    if has_user(url) {
+        // Both fail only for URLs that have no host, and those have no user.
+        let _ = shown.set_password(None);
+        let _ = shown.set_username(Secret::REDACTED);
+    }
+    if url.query().is_some() {
+        shown.set_query(Some(Secret::REDACTED));
+    }
     shown.to_string()
+}
+
+fn may_hold_secret(url: &Url) -> bool {
+    has_user(url) || url.query().is_some()
 }
 
 fn has_user(url: &Url) -> bool {
@@ -152,6 +158,7 @@ mod tests {
             (setting.url(), "redis://localhost:6379/0", "redis://localhost:6379/0"),
             (setting.url(), "redis://:hunter2@localhost/0", "redis://***@localhost/0"),
             (setting.url(), "https://key@host/path", "https://***@host/path"),
+            (setting.url(), "https://host/path?key=hunter2", "https://host/path?***"),
             (setting.url(), "not a url", "not a url"),
             (setting.url(), "redis//user:hunter2@host", "***"),
         ] {

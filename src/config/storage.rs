@@ -132,7 +132,7 @@ impl StorageConfig {
         let root = values.in_data_dir(&FS_ROOT, data_dir);
         let path = values.in_data_dir(&SQLITE_PATH, data_dir);
         let s3_credentials = s3_credentials(values, s3);
-        let s3_endpoint = values.optional(&ENDPOINT, parse::http_url);
+        let s3_endpoint = values.optional(&ENDPOINT, store_url);
         let encryption = encryption(values, s3);
         let cos_credentials = cos_credentials(values, cos);
         let cos_endpoint = cos_endpoint(values, cos);
@@ -166,7 +166,7 @@ impl S3Config {
         } else {
             values.optional(&REGION, parse::text)
         };
-        let public_endpoint = values.optional(&PUBLIC_ENDPOINT, parse::http_url);
+        let public_endpoint = values.optional(&PUBLIC_ENDPOINT, store_url);
         let path_style = values.or(&PATH_STYLE, parse::boolean, if elsewhere { "true" } else { "false" });
         Ok(Self {
             bucket: bucket?,
@@ -224,7 +224,7 @@ fn cos_credentials(values: &mut Values, selected: bool) -> Result<Option<S3Crede
 }
 
 fn cos_endpoint(values: &mut Values, selected: bool) -> Result<Option<ServiceUrl>, Reported> {
-    match values.optional(&COS_ENDPOINT, parse::http_url)? {
+    match values.optional(&COS_ENDPOINT, store_url)? {
         None if selected => Err(missing_for_cos(values, &COS_ENDPOINT)),
         endpoint => Ok(endpoint),
     }
@@ -243,6 +243,13 @@ fn kind(text: &str) -> Result<Kind, Expected> {
         "ibm_cos" if text == "ibm_cos" => Ok(Kind::IbmCos),
         _ => Err("filesystem, s3, ibm_cos, sqlite, memory, vfs-filesystem, vfs-s3, vfs-sqlite or vfs-memory"),
     }
+}
+
+/// S3 knows keys only; a user and password would be of no use, and end up in presigned URLs.
+fn store_url(text: &str) -> Result<ServiceUrl, Expected> {
+    let url = parse::http_url(text)?;
+    let has_user = !url.expose().username().is_empty() || url.expose().password().is_some();
+    if has_user { Err("a URL without user and password") } else { Ok(url) }
 }
 
 fn algorithm(text: &str) -> Result<Algorithm, Expected> {

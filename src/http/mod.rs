@@ -80,8 +80,8 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 
 fn routes(gate: &Gate) -> OpenApiRouter<AppState> {
     let api = routes::api()
-        .layer(from_fn(middleware::linger::linger))
-        .layer(from_fn_with_state(gate.clone(), middleware::gate::enter));
+        .layer(from_fn_with_state(gate.clone(), middleware::gate::enter))
+        .layer(from_fn(middleware::linger::linger));
     OpenApiRouter::with_openapi(openapi::ApiDocument::openapi()).merge(api).merge(routes::operation())
 }
 

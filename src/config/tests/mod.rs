@@ -132,7 +132,7 @@ fn a_wrong_value_is_reported_with_what_was_expected() {
         ("ARTIFACTD_BIND", "localhost", "an IP address and a port"),
         ("ARTIFACTD_BIND", "127.0.0.1:99999", "an IP address and a port"),
         ("ARTIFACTD_PUBLIC_URL", "files.example.com", "a URL that starts with http:// or https://"),
-        ("ARTIFACTD_PUBLIC_URL", "https://files.example.com/?a=b", "a URL without query"),
+        ("ARTIFACTD_PUBLIC_URL", "https://files.example.com/#top", "a URL without query"),
         ("CORS_ALLOWED_ORIGINS", "app.example.com", "* or an origin"),
         ("CORS_ALLOWED_ORIGINS", "https://app.example.com/path", "* or an origin"),
         ("SHUTDOWN_GRACE_SECONDS", "-1", "a whole number of seconds"),
@@ -176,6 +176,9 @@ fn a_wrong_secret_is_not_shown() {
         ("AUTH_JWT_SECRET", "0123456789abcdef0123456789abcdef,hunter2", "hunter2"),
         ("SESSION_REDIS_URL", "redis//user:hunter2@host", "hunter2"),
         ("SESSION_REDIS_URL", "http://user:hunter2@host", "hunter2"),
+        ("S3_ENDPOINT_URL", "http://user:hunter2@host", "hunter2"),
+        ("S3_PUBLIC_ENDPOINT_URL", "https://hunter2@host", "hunter2"),
+        ("IBM_COS_ENDPOINT", "https://user:hunter2@host", "hunter2"),
     ] {
         let text = errors(&[(name, value)]);
         assert!(text.starts_with(&format!("{name}: the value is not valid: expected ")), "{text}");

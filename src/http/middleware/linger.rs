@@ -2,7 +2,8 @@
 //!
 //! A server that answers in the middle of a request body and closes the connection makes the client's
 //! kernel throw the answer away (RFC 9112, section 9.6). So that the client learns why it was refused,
-//! some of the rest is read first.
+//! some of the rest is read behind the answer. A client that waits for `100 Continue` and has not got it
+//! sends nothing, and is not asked to.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::Request;
+use axum::http::header::EXPECT;
 use axum::middleware::Next;
 use axum::response::Response;
 use bytes::Bytes;
@@ -26,11 +28,13 @@ pub(in crate::http) async fn linger(request: Request, next: Next) -> Response {
         return next.run(request).await;
     }
     let (sender, mut receiver) = oneshot::channel();
-    let request = request.map(|body| Body::new(Returned { body, sender: Some(sender) }));
+    let sending = !request.headers().contains_key(EXPECT);
+    let request = request.map(|body| Body::new(Returned { body, sending, sender: Some(sender) }));
     let response = next.run(request).await;
     let refused = response.status().is_client_error() || response.status().is_server_error();
     if refused && let Ok(rest) = receiver.try_recv() {
-        let _ = tokio::time::timeout(MAX_TIME, read(rest)).await;
+        // Beside the answer: a client that listens while it sends can stop at once.
+        tokio::spawn(tokio::time::timeout(MAX_TIME, read(rest)));
     }
     response
 }
@@ -48,12 +52,15 @@ async fn read(body: Body) {
 /// A body that is handed back when its reader drops it.
 struct Returned {
     body: Body,
+    /// Whether the client sends the body: reading it is what asks for it.
+    sending: bool,
     sender: Option<oneshot::Sender<Body>>,
 }
 
 impl Drop for Returned {
     fn drop(&mut self) {
         if let Some(sender) = self.sender.take()
+            && self.sending
             && !self.body.is_end_stream()
         {
             // Without a receiver the request was answered already, and nobody waits.
@@ -70,6 +77,7 @@ impl http_body::Body for Returned {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        self.sending = true;
         Pin::new(&mut self.body).poll_frame(context)
     }
 

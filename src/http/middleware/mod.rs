@@ -1,6 +1,6 @@
 //! What happens around every request, from the outside in: a name and a log line ([`observe`]), a
-//! guard against panics, a limit on requests under way ([`gate`]), and the remains of bodies that
-//! nobody read ([`linger`]).
+//! guard against panics, the remains of bodies that nobody read ([`linger`]), and a limit on requests
+//! under way ([`gate`]).
 
 pub(super) mod gate;
 pub(super) mod linger;

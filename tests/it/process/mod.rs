@@ -1,1 +1,13 @@
 //! The program as its users run it.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a helper that fails is a test that fails")]
+
+mod support;
+
+mod abort;
+mod commands;
+mod drain;
+mod durability;
+mod jwks;
+mod secrets;
+mod sockets;
+mod start;
