@@ -72,9 +72,8 @@ async fn what_is_not_one_well_formed_range_gives_the_whole(app: TestApp) {
 async fn a_range_is_sent_only_if_the_content_is_still_the_same(app: TestApp) {
     let (alice, file) = a_file(&app).await;
     let old = format!("\"{}\"", sha256(TEXT));
-    let part = async |if_range: &str| {
-        alice.get(&file.content).header("range", "bytes=0-1").header("if-range", if_range).await
-    };
+    let part =
+        async |if_range: &str| alice.get(&file.content).header("range", "bytes=0-1").header("if-range", if_range).await;
     assert_eq!(part(&old).await.expect(206).text(), "01");
     for other in ["\"other\"", &format!("W/{old}"), "Wed, 21 Oct 2026 07:28:00 GMT"] {
         assert_eq!(part(other).await.expect(200).text(), TEXT, "{other}");

@@ -13,7 +13,9 @@
 #[macro_use]
 mod support;
 
+mod access;
 mod conditions;
 mod content;
 mod record;
+mod sessions;
 mod store;

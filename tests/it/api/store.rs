@@ -100,7 +100,14 @@ async fn a_form_may_have_its_fields_before_and_after_the_file(app: TestApp) {
     let file = alice.post("/v1/artifacts").form(form).await.stored();
     assert_eq!(
         (&file["summary"], &file["scope"], &file["filename"], &file["mime"], &file["meta"], &file["ttl"]),
-        (&json!("before"), &json!("user"), &json!("photo.png"), &json!("image/png"), &json!({ "after": true }), &json!(60)),
+        (
+            &json!("before"),
+            &json!("user"),
+            &json!("photo.png"),
+            &json!("image/png"),
+            &json!({ "after": true }),
+            &json!(60)
+        ),
     );
     assert_eq!(alice.get(&file.content).await.body[..], [0x89, b'P', b'N', b'G', b'\r', b'\n', 0, 0xff]);
     assert_eq!(app.keys().await, [file.text("key")]);
@@ -134,13 +141,23 @@ async fn a_json_document_may_hold_base64_or_text(app: TestApp) {
     let file = alice.post("/v1/artifacts").document(encoded).await.stored();
     assert_eq!(
         (&file["mime"], &file["filename"], &file["summary"], &file["meta"], &file["scope"], &file["ttl"]),
-        (&json!("image/x-raw"), &json!("a.raw"), &json!("three bytes"), &json!({ "a": [1, 2] }), &json!("user"), &json!(120)),
+        (
+            &json!("image/x-raw"),
+            &json!("a.raw"),
+            &json!("three bytes"),
+            &json!({ "a": [1, 2] }),
+            &json!("user"),
+            &json!(120)
+        ),
     );
     assert_eq!(alice.get(&file.content).await.body[..], [0, 0xff, 0xfe]);
 
     let text = json!({ "text": "grüße", "filename": "a.md" });
     let file = alice.post("/v1/artifacts").document(text).await.stored();
-    assert_eq!((&file["scope"], &file["mime"], &file["bytes"]), (&json!("session"), &json!("text/markdown"), &json!(7)));
+    assert_eq!(
+        (&file["scope"], &file["mime"], &file["bytes"]),
+        (&json!("session"), &json!("text/markdown"), &json!(7))
+    );
     assert_eq!(alice.get(&file.content).await.text(), "grüße");
 }
 
