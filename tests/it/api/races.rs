@@ -2,10 +2,9 @@
 
 use std::collections::HashSet;
 
-use futures::future::{join, join_all};
 use serde_json::{Map, Value, json};
 
-use super::support::{HOUR, TestApp, sha256};
+use super::support::{Call, HOUR, Paced, Reply, Stored, TestApp, sha256, together};
 
 on_every_pair! {
     no_patch_is_lost,
@@ -16,6 +15,10 @@ on_every_pair! {
     of_conditional_changes_side_by_side_one_goes_through,
     a_file_that_is_deleted_while_it_is_replaced_leaves_no_bytes,
     a_file_stored_while_its_session_is_deleted_leaves_no_bytes,
+    a_file_whose_session_is_deleted_while_it_comes_in_is_not_kept,
+    a_file_whose_session_ends_while_it_comes_in_is_not_kept,
+    a_replacement_of_a_file_that_goes_meanwhile_leaves_no_bytes,
+    the_replacement_that_began_last_wins,
 }
 
 async fn no_patch_is_lost(app: TestApp) {
@@ -23,9 +26,9 @@ async fn no_patch_is_lost(app: TestApp) {
     let file = alice.stored("scope=user", "x").await;
     let patches = (0..20).map(|n| {
         let member = Map::from_iter([(format!("member{n}"), json!(n))]);
-        alice.patch(&file.path).json(json!({ "meta": member })).into_future()
+        alice.patch(&file.path).json(json!({ "meta": member }))
     });
-    for reply in join_all(patches).await {
+    for reply in together(patches).await {
         reply.expect(200);
     }
     let expected: Map<String, Value> = (0..20).map(|n| (format!("member{n}"), json!(n))).collect();
@@ -36,8 +39,8 @@ async fn of_replacements_side_by_side_one_is_what_is_read(app: TestApp) {
     let alice = app.user("alice");
     let file = alice.stored("scope=user", "x").await;
     let bodies: Vec<String> = (0..10).map(|n| n.to_string().repeat(20_000 + n)).collect();
-    let replacements = bodies.iter().map(|body| alice.put(&file.content).body(body.clone()).into_future());
-    let replies = join_all(replacements).await;
+    let replacements = bodies.iter().map(|body| alice.put(&file.content).body(body.clone()));
+    let replies = together(replacements).await;
     let mut revisions = HashSet::new();
     for reply in &replies {
         match reply.status.as_u16() {
@@ -58,7 +61,8 @@ async fn of_replacements_side_by_side_one_is_what_is_read(app: TestApp) {
 
 async fn the_first_requests_of_a_user_share_a_session(app: TestApp) {
     let alice = app.user("alice");
-    let files = join_all((0..10).map(|n| alice.stored("", n.to_string()))).await;
+    let replies = together((0..10).map(|n| alice.store("", n.to_string()))).await;
+    let files: Vec<Stored> = replies.into_iter().map(Reply::stored).collect();
     let sessions: HashSet<&str> = files.iter().map(|file| file.text("session_id")).collect();
     assert_eq!(sessions.len(), 1, "{sessions:?}");
     for file in &files {
@@ -68,8 +72,8 @@ async fn the_first_requests_of_a_user_share_a_session(app: TestApp) {
 
 async fn the_first_use_of_a_session_decides_whose_it_is(app: TestApp) {
     let users: Vec<String> = (0..8).map(|n| format!("user{n}")).collect();
-    let stores = users.iter().map(|user| app.user(user).naming("s1").store("", user.clone()).into_future());
-    let replies = join_all(stores).await;
+    let stores = users.iter().map(|user| app.user(user).naming("s1").store("", user.clone()));
+    let replies = together(stores).await;
     let won: Vec<&String> =
         users.iter().zip(&replies).filter(|(_, reply)| reply.status == 201).map(|one| one.0).collect();
     let [winner] = won[..] else { panic!("one user and no other has the session: {won:?}") };
@@ -82,8 +86,8 @@ async fn the_first_use_of_a_session_decides_whose_it_is(app: TestApp) {
 
 async fn a_session_is_created_once(app: TestApp) {
     let alice = app.user("alice");
-    let calls = (0..8).map(|_| alice.post("/v1/sessions").json(json!({ "session_id": "s1" })).into_future());
-    let mut statuses: Vec<u16> = join_all(calls).await.iter().map(|reply| reply.status.as_u16()).collect();
+    let calls = (0..8).map(|_| alice.post("/v1/sessions").json(json!({ "session_id": "s1" })));
+    let mut statuses: Vec<u16> = together(calls).await.iter().map(|reply| reply.status.as_u16()).collect();
     statuses.sort_unstable();
     assert_eq!(statuses, [201, 409, 409, 409, 409, 409, 409, 409]);
 }
@@ -94,15 +98,15 @@ async fn of_conditional_changes_side_by_side_one_goes_through(app: TestApp) {
     let tag = alice.get(&file.path).await.header("etag").to_owned();
     let patches = (0..8).map(|n| {
         let patch = alice.patch(&file.path).header("if-match", &tag);
-        patch.json(json!({ "summary": n.to_string() })).into_future()
+        patch.json(json!({ "summary": n.to_string() }))
     });
-    let mut statuses: Vec<u16> = join_all(patches).await.iter().map(|reply| reply.status.as_u16()).collect();
+    let mut statuses: Vec<u16> = together(patches).await.iter().map(|reply| reply.status.as_u16()).collect();
     statuses.sort_unstable();
     assert_eq!(statuses, [200, 412, 412, 412, 412, 412, 412, 412]);
 
     let tag = alice.get(&file.content).await.header("etag").to_owned();
-    let puts = (0..8).map(|n| alice.put(&file.content).header("if-match", &tag).body(n.to_string()).into_future());
-    let replies = join_all(puts).await;
+    let puts = (0..8).map(|n| alice.put(&file.content).header("if-match", &tag).body(n.to_string()));
+    let replies = together(puts).await;
     let done = replies.iter().filter(|reply| reply.status == 200).count();
     assert_eq!(done, 1, "{:?}", replies.iter().map(|reply| reply.status).collect::<Vec<_>>());
 }
@@ -111,8 +115,8 @@ async fn a_file_that_is_deleted_while_it_is_replaced_leaves_no_bytes(app: TestAp
     let alice = app.user("alice");
     for _ in 0..5 {
         let file = alice.stored("scope=user", "x").await;
-        let replace = alice.put(&file.content).body("y".repeat(100_000)).into_future();
-        let (replaced, deleted) = join(replace, alice.delete(&file.path).into_future()).await;
+        let replace = alice.put(&file.content).body("y".repeat(100_000));
+        let [replaced, deleted] = both(replace, alice.delete(&file.path)).await;
         deleted.expect(204);
         assert!([200, 404].contains(&replaced.status.as_u16()), "{replaced:?}");
         alice.get(&file.path).await.problem(404, "artifact_not_found");
@@ -126,12 +130,66 @@ async fn a_file_stored_while_its_session_is_deleted_leaves_no_bytes(app: TestApp
     let alice = app.user("alice").naming("s1");
     for _ in 0..5 {
         alice.stored("", "x").await;
-        let store = alice.store("", "y".repeat(100_000)).into_future();
-        let (stored, deleted) = join(store, alice.delete("/v1/sessions/s1").into_future()).await;
+        let store = alice.store("", "y".repeat(100_000));
+        let [stored, deleted] = both(store, alice.delete("/v1/sessions/s1")).await;
         deleted.expect(204);
         assert!([201, 404].contains(&stored.status.as_u16()), "{stored:?}");
     }
     app.pass(48 * HOUR);
     app.sweep().await;
     assert_eq!(app.keys().await, [""; 0]);
+}
+
+async fn both(one: Call, other: Call) -> [Reply; 2] {
+    together([one, other]).await.try_into().unwrap()
+}
+
+async fn a_file_whose_session_is_deleted_while_it_comes_in_is_not_kept(app: TestApp) {
+    let alice = app.user("alice").naming("s1");
+    let (body, mut paced) = Paced::body("first", "last");
+    let upload = tokio::spawn(alice.store("", body).into_future());
+    paced.begun().await;
+    alice.delete("/v1/sessions/s1").await.expect(204);
+    paced.finish();
+    upload.await.unwrap().problem(404, "session_not_found");
+    assert_eq!(app.keys().await, [""; 0]);
+}
+
+async fn a_file_whose_session_ends_while_it_comes_in_is_not_kept(app: TestApp) {
+    let alice = app.user("alice").naming("s1");
+    let (body, mut paced) = Paced::body("first", "last");
+    let upload = tokio::spawn(alice.store("", body).into_future());
+    paced.begun().await;
+    app.pass(25 * HOUR);
+    paced.finish();
+    upload.await.unwrap().problem(404, "session_not_found");
+    assert_eq!(app.keys().await, [""; 0]);
+}
+
+async fn a_replacement_of_a_file_that_goes_meanwhile_leaves_no_bytes(app: TestApp) {
+    let alice = app.user("alice");
+    let file = alice.stored("scope=user", "x").await;
+    let (body, mut paced) = Paced::body("first", "last");
+    let replacement = tokio::spawn(alice.put(&file.content).body(body).into_future());
+    paced.begun().await;
+    assert_eq!(alice.get(&file.content).await.expect(200).text(), "x", "until it is whole nobody sees it");
+    alice.delete(&file.path).await.expect(204);
+    paced.finish();
+    replacement.await.unwrap().problem(404, "artifact_not_found");
+    assert_eq!(app.keys().await, [""; 0]);
+}
+
+async fn the_replacement_that_began_last_wins(app: TestApp) {
+    let alice = app.user("alice");
+    let file = alice.stored("scope=user", "x").await;
+    let (body, mut paced) = Paced::body("slow ", "one");
+    let slow = tokio::spawn(alice.put(&file.content).body(body).into_future());
+    paced.begun().await;
+    alice.put(&file.content).body("fast one").await.expect(200);
+    paced.finish();
+    slow.await.unwrap().problem(409, "conflict");
+    assert_eq!(alice.get(&file.content).await.text(), "fast one");
+    app.pass(2 * HOUR);
+    app.sweep().await;
+    assert_eq!(app.keys().await, [format!("{}.3", file.text("key"))]);
 }

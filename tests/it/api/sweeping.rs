@@ -5,11 +5,10 @@ use artifactd::policy::sweeper::Swept;
 use artifactd::storage::{Key, PutOptions};
 use axum::body::to_bytes;
 use bytes::Bytes;
-use futures::future::join_all;
 use futures::stream;
 use serde_json::json;
 
-use super::support::{DAY, HOUR, MINUTE, TestApp};
+use super::support::{DAY, HOUR, MINUTE, TestApp, together};
 
 on_every_pair! {
     expired_files_go_with_their_bytes,
@@ -43,7 +42,7 @@ async fn expired_files_go_with_their_bytes(app: TestApp) {
 
 async fn more_files_than_a_page_expire_at_once(app: TestApp) {
     let alice = app.user("alice");
-    join_all((0..120).map(|n| alice.stored("scope=user&ttl=60", n.to_string()))).await;
+    together((0..120).map(|n| alice.store("scope=user&ttl=60", n.to_string()))).await;
     app.pass(MINUTE);
     assert_eq!(app.sweep().await, Swept { artifacts: 120, ..Swept::default() });
     assert_eq!(app.keys().await, [""; 0]);
@@ -112,11 +111,12 @@ async fn who_reads_replaced_bytes_reads_them_to_their_end(app: TestApp) {
 
 async fn sweeping_twice_at_the_same_time_does_no_harm(app: TestApp) {
     let alice = app.user("alice");
-    join_all((0..20).map(|n| alice.stored("scope=user&ttl=60", n.to_string()))).await;
+    together((0..20).map(|n| alice.store("scope=user&ttl=60", n.to_string()))).await;
     let kept = alice.stored("scope=user", "kept").await;
     alice.put(&kept.content).body("replaced").await.expect(200);
     app.pass(2 * HOUR);
-    let swept = join_all((0..4).map(|_| app.sweep())).await;
+    let sweeps = (0..4).map(|_| (app.service.clone(), app.now()));
+    let swept = together(sweeps.map(|(service, now)| async move { service.sweep(now).await.unwrap() })).await;
     assert_eq!(swept.iter().map(|swept| swept.artifacts).sum::<u64>(), 20);
     assert_eq!(app.keys().await, [format!("{}.2", kept.text("key"))]);
     assert_eq!(alice.get(&kept.content).await.expect(200).text(), "replaced");

@@ -1,6 +1,7 @@
 //! A service to test: [`TestApp`] over a pair of providers, clients by role, requests and replies.
 
 mod client;
+mod paced;
 mod providers;
 mod storage;
 
@@ -21,6 +22,7 @@ use futures::TryStreamExt as _;
 use serde_json::{Value, json};
 
 pub(super) use self::client::{Call, Client, Form, Reply, Stored, assert_problem};
+pub(super) use self::paced::{Paced, broken_body};
 pub(super) use self::providers::{Pair, Providers};
 pub(super) use self::storage::{Trouble, Troubled};
 
@@ -199,6 +201,15 @@ fn default_limits() -> Limits {
 
 pub(super) fn ttl(seconds: u64) -> Ttl {
     Ttl::try_from(seconds).unwrap()
+}
+
+/// Runs all at the same time, each as a task of its own.
+pub(super) async fn together<F>(all: impl IntoIterator<Item = F>) -> Vec<F::Output>
+where
+    F: IntoFuture<Output: Send + 'static, IntoFuture: Send + 'static>,
+{
+    let tasks: Vec<_> = all.into_iter().map(|one| tokio::spawn(one.into_future())).collect();
+    futures::future::join_all(tasks).await.into_iter().map(Result::unwrap).collect()
 }
 
 /// The hex SHA-256 digest of some bytes.
