@@ -22,3 +22,4 @@ mod record;
 mod sessions;
 mod store;
 mod sweeping;
+mod tokens;
