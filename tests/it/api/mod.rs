@@ -14,9 +14,14 @@
 mod support;
 
 mod access;
+mod bodies;
 mod conditions;
 mod content;
+mod errors;
+mod faults;
+mod input;
 mod lifetimes;
+mod operation;
 mod races;
 mod record;
 mod sessions;

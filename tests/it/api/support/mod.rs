@@ -59,6 +59,7 @@ pub(super) struct TestApp {
     pub(super) service: Service,
     pub(super) storage: Arc<dyn Storage>,
     pub(super) clock: Arc<ManualClock>,
+    pub(super) gate: Gate,
     /// The sandbox of tokens that name none; no other test has it.
     pub(super) sandbox: String,
     providers: Providers,
@@ -69,6 +70,7 @@ pub(super) struct Options {
     pub(super) limits: Limits,
     pub(super) auth: AuthOptions,
     pub(super) public_url: Option<&'static str>,
+    pub(super) max_requests: u32,
 }
 
 impl TestApp {
@@ -84,7 +86,6 @@ impl TestApp {
 
     /// A service over these providers, as `choose` wants it.
     pub(super) fn with(providers: Providers, choose: impl FnOnce(&mut Options)) -> Self {
-        let sandbox = format!("test-{:016x}", rand::random::<u64>());
         let mut options = Options {
             limits: default_limits(),
             auth: AuthOptions {
@@ -92,24 +93,32 @@ impl TestApp {
                 issuers: Vec::new(),
                 audiences: Vec::new(),
                 claims: ClaimNames::default(),
-                sandbox: sandbox.parse().unwrap(),
+                sandbox: format!("test-{:016x}", rand::random::<u64>()).parse().unwrap(),
                 leeway_seconds: 0,
             },
             public_url: None,
+            max_requests: 1024,
         };
         choose(&mut options);
+        let sandbox = options.auth.sandbox.to_string();
         // Providers note when they stored something by their own clocks, so ours starts where theirs are.
         let clock = Arc::new(ManualClock::new(SystemClock.now()));
         let (storage, metadata): (Arc<dyn Storage>, Arc<dyn MetadataStore>) =
             (Arc::clone(&providers.storage), Arc::clone(&providers.metadata));
         let service = Service::new(metadata, Arc::clone(&storage), clock.clone(), options.limits);
+        let gate = Gate::new(options.max_requests);
         let state = AppState {
             service: service.clone(),
             authenticator: Arc::new(Authenticator::new(options.auth, clock.clone()).unwrap()),
-            gate: Gate::new(1024),
+            gate: gate.clone(),
             public_url: options.public_url.map(Into::into),
         };
-        Self { router: router(state, AllowedOrigins::None), service, storage, clock, sandbox, providers }
+        Self { router: router(state, AllowedOrigins::None), service, storage, clock, gate, sandbox, providers }
+    }
+
+    /// The same providers under a service that is set up as `choose` wants it.
+    pub(super) fn with_options(self, choose: impl FnOnce(&mut Options)) -> Self {
+        Self::with(self.providers, choose)
     }
 
     /// A user whose token names no session.

@@ -22,10 +22,11 @@ pub(crate) enum Pair {
 }
 
 /// A pair of providers that no other test uses.
+#[derive(Clone)]
 pub(crate) struct Providers {
     pub(crate) storage: Arc<dyn Storage>,
     pub(crate) metadata: Arc<dyn MetadataStore>,
-    _folder: Option<TempDir>,
+    _folder: Option<Arc<TempDir>>,
 }
 
 impl Providers {
@@ -41,7 +42,7 @@ impl Providers {
                 Self {
                     storage: Arc::new(FilesystemStorage::open(folder.path().join("artifacts")).unwrap()),
                     metadata: Arc::new(SqliteMetadata::open(&folder.path().join("metadata.db")).unwrap()),
-                    _folder: Some(folder),
+                    _folder: Some(Arc::new(folder)),
                 }
             }
             Pair::Sqlite => {
@@ -49,7 +50,7 @@ impl Providers {
                 Self {
                     storage: Arc::new(SqliteStorage::open(&folder.path().join("artifacts.db")).unwrap()),
                     metadata: Arc::new(SqliteMetadata::open(&folder.path().join("metadata.db")).unwrap()),
-                    _folder: Some(folder),
+                    _folder: Some(Arc::new(folder)),
                 }
             }
             Pair::S3Redis => {
