@@ -193,7 +193,7 @@ impl ArtifactStore {
         let artifact = Artifact {
             id,
             partition,
-            session: session.map(|session| session.id),
+            session: session.as_ref().map(|session| session.id.clone()),
             owner: self.caller.principal.user().cloned(),
             description: new.description,
             content: self.content(written, FIRST_REVISION),
@@ -205,11 +205,23 @@ impl ArtifactStore {
             edits: 0,
             version: 1,
         };
-        if self.service.metadata.insert_artifact(&artifact).await? {
-            Ok(artifact)
-        } else {
-            Err(Error::Conflict(format!("the id {id} is taken").into()))
+        if !self.service.metadata.insert_artifact(&artifact).await? {
+            return Err(Error::Conflict(format!("the id {id} is taken").into()));
         }
+        // Who deleted the session meanwhile removed what was in it then: this file came too late for that.
+        match session {
+            Some(session) if new.scope == Scope::Session && !self.lives_on(&session).await? => {
+                self.service.remove_any_version(artifact).await?;
+                Err(Error::SessionNotFound)
+            }
+            _ => Ok(artifact),
+        }
+    }
+
+    /// Whether a session is still there, and no other has taken its place.
+    async fn lives_on(&self, session: &Session) -> Result<bool, Error> {
+        let current = self.live_session(&session.id).await?;
+        Ok(current.is_some_and(|current| current.created_at == session.created_at))
     }
 
     pub(super) fn content(&self, written: Written, revision: Revision) -> Content {

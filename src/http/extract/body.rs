@@ -87,9 +87,9 @@ pub(in crate::http) fn announced_digest(
 
 /// Bytes are kept as they come: a coding would be lost on the way.
 pub(in crate::http) fn refuse_content_encoding(headers: &HeaderMap) -> Result<(), ApiError> {
-    match headers.get(CONTENT_ENCODING) {
-        None => Ok(()),
-        Some(value) if value.as_bytes().eq_ignore_ascii_case(b"identity") => Ok(()),
-        Some(_) => Err(ApiError::UnsupportedMediaType("Content-Encoding is not supported; send the bytes as they are")),
+    let mut codings = headers.get_all(CONTENT_ENCODING).iter();
+    if codings.all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return Ok(());
     }
+    Err(ApiError::UnsupportedMediaType("Content-Encoding is not supported; send the bytes as they are"))
 }

@@ -80,9 +80,13 @@ async fn read_text(mut field: Field<'static>, name: &str) -> Result<String, ApiE
 
 async fn read_file(mut field: Field<'static>, store: &ArtifactStore) -> Result<FormFile, ApiError> {
     let filename = field.file_name().filter(|name| !name.is_empty()).map(ToOwned::to_owned);
-    let mime = match field.content_type() {
+    // Not `Field::content_type`, which takes a malformed type for none.
+    let mime = match field.headers().get(CONTENT_TYPE) {
         None => None,
-        Some(mime) => Some(mime.as_ref().parse().map_err(|error| ApiError::field("file", error))?),
+        Some(mime) => {
+            let text = mime.to_str().unwrap_or_default();
+            Some(text.parse().map_err(|error| ApiError::field("file", format!("its type {error}")))?)
+        }
     };
     let content = match body::collect(&mut field, MAX_HELD_BYTES).await.map_err(malformed)? {
         Ok(all) => FormContent::Held(all),

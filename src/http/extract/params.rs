@@ -1,5 +1,6 @@
 //! Query parameters and form fields: both are lists of names and texts.
 
+use std::collections::HashSet;
 use std::str::FromStr;
 
 use axum::extract::FromRequestParts;
@@ -54,8 +55,12 @@ pub(super) fn query_pairs(query: &str) -> Result<Pairs, ApiError> {
     pairs.map_err(|_| ApiError::Malformed("the query is not percent-encoded UTF-8".to_owned()))
 }
 
-/// Reads `T` from names and texts. Its fields read themselves with [`text`].
+/// Reads `T` from names and texts, each name at most once. Its fields read themselves with [`text`].
 pub(in crate::http) fn from_pairs<T: DeserializeOwned>(pairs: Pairs) -> Result<T, ApiError> {
+    let mut names = HashSet::new();
+    if let Some((name, _)) = pairs.iter().find(|(name, _)| !names.insert(name)) {
+        return Err(ApiError::field(name, "must be given once"));
+    }
     let deserializer = MapDeserializer::<_, serde::de::value::Error>::new(pairs.into_iter());
     serde_path_to_error::deserialize(deserializer)
         .map_err(|error| ApiError::field(error.path().to_string(), error.into_inner()))

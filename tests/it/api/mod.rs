@@ -1,1 +1,30 @@
-//! The HTTP contract, case by case.
+//! The service in this process: requests go straight into its router.
+//!
+//! A case whose outcome depends on where bytes and records are runs on every pair of providers
+//! (`on_every_pair!`); what is decided before any provider is asked runs on the memory pair alone. Every
+//! case has its own providers, its own sandbox and its own clock.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on should stop where it is, helpers included"
+)]
+
+#[macro_use]
+mod support;
+
+mod access;
+mod bodies;
+mod conditions;
+mod content;
+mod errors;
+mod faults;
+mod input;
+mod lifetimes;
+mod operation;
+mod races;
+mod record;
+mod sessions;
+mod store;
+mod sweeping;
+mod tokens;

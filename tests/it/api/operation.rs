@@ -1,0 +1,48 @@
+//! What needs no token, and the links that answers carry.
+
+use serde_json::json;
+
+use super::support::{Pair, Providers, TestApp};
+
+on_every_pair! {
+    the_service_says_that_it_is_ready,
+}
+
+async fn the_service_says_that_it_is_ready(app: TestApp) {
+    for path in ["/healthz", "/readyz"] {
+        let reply = app.nobody().get(path).await.expect(200);
+        assert_eq!(reply.json(), json!({ "status": "ok" }));
+        app.nobody().head(path).await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn name_and_version_are_told_to_everybody() {
+    let app = TestApp::in_memory().await;
+    let version = app.nobody().get("/version").await.expect(200).json();
+    assert_eq!(version, json!({ "name": "artifactd", "version": env!("CARGO_PKG_VERSION") }));
+}
+
+#[tokio::test]
+async fn the_documentation_is_served() {
+    let app = TestApp::in_memory().await;
+    let document = app.nobody().get("/openapi.json").await.expect(200).json();
+    for path in ["/v1/artifacts", "/v1/artifacts/{artifact_id}/content", "/v1/sessions/{session_id}/extend", "/healthz"]
+    {
+        assert!(document["paths"][path].is_object(), "{path}");
+    }
+    let page = app.nobody().get("/docs/").await.expect(200);
+    assert!(page.header("content-type").starts_with("text/html"));
+}
+
+#[tokio::test]
+async fn links_begin_with_the_public_url() {
+    let providers = Providers::open(Pair::Memory).await;
+    let app = TestApp::with(providers, |options| options.public_url = Some("https://files.example/base"));
+    let alice = app.user("alice");
+    let reply = alice.store("", "x").await.expect(201);
+    let id = reply.json()["artifact_id"].as_str().unwrap().to_owned();
+    assert_eq!(reply.header("location"), format!("https://files.example/base/v1/artifacts/{id}"));
+    let reply = alice.post("/v1/sessions").json(json!({ "session_id": "a/b" })).await.expect(201);
+    assert_eq!(reply.header("location"), "https://files.example/base/v1/sessions/a%2Fb");
+}

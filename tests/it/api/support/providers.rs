@@ -1,0 +1,100 @@
+//! The pairs of providers, opened for one test.
+
+use std::sync::Arc;
+
+use artifactd::metadata::{MemoryMetadata, MetadataStore, RedisMetadata, SqliteMetadata};
+use artifactd::storage::Storage;
+use artifactd::storage::filesystem::FilesystemStorage;
+use artifactd::storage::memory::MemoryStorage;
+use artifactd::storage::s3::{AccessKey, S3Options, S3Storage};
+use artifactd::storage::sqlite::SqliteStorage;
+use tempfile::TempDir;
+
+use super::storage::Corner;
+
+/// Where bytes and where records are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pair {
+    Memory,
+    FilesystemSqlite,
+    Sqlite,
+    S3Redis,
+}
+
+/// A pair of providers that no other test uses.
+#[derive(Clone)]
+pub(crate) struct Providers {
+    pub(crate) storage: Arc<dyn Storage>,
+    pub(crate) metadata: Arc<dyn MetadataStore>,
+    _folder: Option<Arc<TempDir>>,
+}
+
+impl Providers {
+    pub(crate) async fn open(pair: Pair) -> Self {
+        match pair {
+            Pair::Memory => Self {
+                storage: Arc::new(MemoryStorage::default()),
+                metadata: Arc::new(MemoryMetadata::new()),
+                _folder: None,
+            },
+            Pair::FilesystemSqlite => {
+                let folder = tempfile::tempdir().unwrap();
+                Self {
+                    storage: Arc::new(FilesystemStorage::open(folder.path().join("artifacts")).unwrap()),
+                    metadata: Arc::new(SqliteMetadata::open(&folder.path().join("metadata.db")).unwrap()),
+                    _folder: Some(Arc::new(folder)),
+                }
+            }
+            Pair::Sqlite => {
+                let folder = tempfile::tempdir().unwrap();
+                Self {
+                    storage: Arc::new(SqliteStorage::open(&folder.path().join("artifacts.db")).unwrap()),
+                    metadata: Arc::new(SqliteMetadata::open(&folder.path().join("metadata.db")).unwrap()),
+                    _folder: Some(Arc::new(folder)),
+                }
+            }
+            Pair::S3Redis => {
+                let name = format!("api-{:032x}", rand::random::<u128>());
+                let bucket = S3Storage::connect(s3_options()).await.unwrap();
+                Self {
+                    storage: Arc::new(Corner::new(bucket, &name)),
+                    metadata: Arc::new(RedisMetadata::connect(&variable("REDIS_URL"), &name).unwrap()),
+                    _folder: None,
+                }
+            }
+        }
+    }
+
+    /// These providers with another storage, made from the one they have.
+    pub(crate) fn with_storage<S: Storage>(mut self, change: impl FnOnce(Arc<dyn Storage>) -> S) -> Self {
+        self.storage = Arc::new(change(self.storage));
+        self
+    }
+
+    /// These providers with other metadata.
+    pub(crate) fn with_metadata(mut self, metadata: impl MetadataStore) -> Self {
+        self.metadata = Arc::new(metadata);
+        self
+    }
+}
+
+fn s3_options() -> S3Options {
+    S3Options {
+        provider: "s3",
+        bucket: variable("S3_BUCKET"),
+        region: Some(variable("S3_REGION")),
+        endpoint_url: Some(variable("S3_ENDPOINT")),
+        force_path_style: true,
+        credentials: Some(AccessKey {
+            id: variable("S3_ACCESS_KEY"),
+            secret: variable("S3_SECRET_KEY").into(),
+            session_token: None,
+        }),
+        sse: None,
+    }
+}
+
+fn variable(name: &str) -> String {
+    let name = format!("ARTIFACTD_TEST_{name}");
+    std::env::var(&name).unwrap_or_else(|_| panic!("{name} is not set: run `scripts/with-services cargo test`"))
+}
