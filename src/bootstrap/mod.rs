@@ -11,7 +11,7 @@ use crate::auth::{AuthOptions, Authenticator, ClaimNames, KeyError, KeySource};
 use crate::clock::SystemClock;
 use crate::config::{AuthConfig, Config, CorsOrigins, MetadataConfig, S3Config, S3Encryption, StorageConfig};
 use crate::fault::Fault;
-use crate::http::{AllowedOrigins, AppState, Gate, Metrics};
+use crate::http::{AllowedOrigins, AppState, Gate};
 use crate::metadata::{MemoryMetadata, MetadataStore, RedisMetadata, SqliteMetadata};
 use crate::policy::{Limits, Service};
 use crate::storage::Storage;
@@ -91,14 +91,8 @@ pub fn authenticator(auth: AuthOptions) -> Result<Authenticator, StartError> {
 /// The whole service, and the door through which its requests come.
 pub fn router(config: &Config, service: Service, auth: AuthOptions) -> Result<(Router, Gate), StartError> {
     let gate = Gate::new(config.limits.max_concurrent_requests);
-    let public_url = config.server.public_url.as_ref();
-    let state = AppState {
-        service,
-        authenticator: Arc::new(authenticator(auth)?),
-        gate: gate.clone(),
-        metrics: Metrics::new(),
-        public_url: public_url.map(|url| url.expose().as_str().trim_end_matches('/').into()),
-    };
+    let public_url = config.server.public_url.as_ref().map(|url| url.expose().as_str().trim_end_matches('/'));
+    let state = AppState::new(service, authenticator(auth)?, gate.clone(), public_url);
     let origins = match &config.server.cors {
         CorsOrigins::Any => AllowedOrigins::Any,
         CorsOrigins::Only(origins) if origins.is_empty() => AllowedOrigins::None,

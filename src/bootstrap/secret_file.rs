@@ -33,9 +33,9 @@ fn generate(folder: &Path, path: &Path) -> io::Result<Secret> {
     create_private_dir(folder)?;
     let bytes: [u8; 32] = rand::random();
     let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    let draft = folder.join(format!("{NAME}.{}", std::process::id()));
+    let draft = folder.join(format!("{NAME}.{:032x}", rand::random::<u128>()));
     let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
+    options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(&draft)?;

@@ -1,4 +1,4 @@
-//! The command line: `serve` (the default), `token`, `check`, `sweep`, `openapi`, `healthcheck`.
+//! The command line: `serve` (the default), `token`, `check`, `sweep`, `env`, `openapi`, `healthcheck`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is where the program speaks to its user")]
 
 mod banner;
@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use tokio::net::TcpListener;
+use tracing::error;
 
 use crate::auth::{TokenRequest, mint};
 use crate::bootstrap::{self, StartError};
@@ -41,7 +42,12 @@ enum Action {
     /// Try the configuration out: write, read and delete with each provider
     Check,
     /// Remove what has expired, once
-    Sweep,
+    Sweep {
+        /// Also remove bytes that no record points at, older than a day. Looks at every object. Never use it
+        /// when records were lost
+        #[arg(long)]
+        orphans: bool,
+    },
     /// Print all settings with their defaults, as an example of `.env`
     Env,
     /// Print the OpenAPI document
@@ -94,7 +100,7 @@ pub fn run() -> ExitCode {
             Action::Serve => serve(&config).await,
             Action::Token(arguments) => return token(&config, arguments),
             Action::Check => return check(&config).await,
-            Action::Sweep => sweep(&config).await,
+            Action::Sweep { orphans } => return sweep(&config, orphans).await,
             Action::Healthcheck => return healthcheck(&config).await,
             Action::Openapi | Action::Env => Ok(()),
         };
@@ -116,10 +122,14 @@ async fn serve(config: &Config) -> Result<(), StartError> {
     let stop = lifecycle::stop_on_signals()?;
     println!("{}", banner::text(config, &auth, listener.local_addr()?));
     let sweeper = tokio::spawn(service.clone().sweep_every(config.limits.sweep_interval, stop.clone()));
-    let grace = config.server.shutdown_grace;
-    server::serve(listener, router, gate, stop, grace).await;
-    // Changes whose callers have gone, and the sweep under way, end on their own; but not for ever.
-    let _ = tokio::time::timeout(grace, async { tokio::join!(service.drained(), sweeper) }).await;
+    // Changes whose callers have gone, and the sweep under way, are waited for, too.
+    let background = async move {
+        service.drained().await;
+        if let Err(failed) = sweeper.await {
+            error!(%failed, "the sweeper had ended before its time");
+        }
+    };
+    server::serve(listener, router, gate, stop, config.server.shutdown_grace, background).await;
     Ok(())
 }
 
@@ -167,18 +177,24 @@ async fn check(config: &Config) -> ExitCode {
     if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-async fn sweep(config: &Config) -> Result<(), StartError> {
-    let service = bootstrap::service(config).await?;
-    match service.sweep(SystemClock.now()).await {
-        Ok(swept) => {
-            println!(
-                "removed {} expired artifacts, {} ended sessions, {} replaced or orphaned contents, {} abandoned uploads",
-                swept.artifacts, swept.sessions, swept.garbage, swept.abandoned
-            );
-            Ok(())
+async fn sweep(config: &Config, orphans: bool) -> ExitCode {
+    let service = match bootstrap::service(config).await {
+        Ok(service) => service,
+        Err(error) => return failed(&error),
+    };
+    let now = SystemClock.now();
+    let swept = service.sweep(now).await;
+    println!(
+        "removed: {} expired artifacts, {} ended sessions, {} replaced contents, {} abandoned uploads",
+        swept.artifacts, swept.sessions, swept.garbage, swept.abandoned
+    );
+    if orphans {
+        match service.sweep_orphans(now).await {
+            Ok(count) => println!("removed: {count} orphans"),
+            Err(error) => return failed(&error),
         }
-        Err(error) => Err(StartError::System(std::io::Error::other(error))),
     }
+    if swept.failures == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn env() -> ExitCode {

@@ -9,6 +9,7 @@ use super::id::{ArtifactId, SessionId, UserId};
 use super::media_type::MediaType;
 use super::meta::Meta;
 use super::scope::Partition;
+use super::session::Session;
 use super::summary::Summary;
 use super::time::Timestamp;
 use super::ttl::Lifetime;
@@ -23,7 +24,7 @@ pub struct Artifact {
     /// What it belongs to; stays the same for life.
     pub partition: Partition,
     /// The session in which it was stored.
-    pub session: Option<SessionId>,
+    pub session: Option<SessionUse>,
     /// The user who stored it.
     pub owner: Option<UserId>,
     /// What the caller said about it.
@@ -46,6 +47,21 @@ pub struct Artifact {
     pub edits: u64,
     /// Counts all changes of this record; the token for compare-and-swap.
     pub version: u64,
+}
+
+/// A session, told from an earlier or later one with the same id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionUse {
+    /// The id.
+    pub id: SessionId,
+    /// When it began.
+    pub began: Timestamp,
+}
+
+impl From<&Session> for SessionUse {
+    fn from(session: &Session) -> Self {
+        Self { id: session.id.clone(), began: session.created_at }
+    }
 }
 
 /// The part of a record that the caller writes.

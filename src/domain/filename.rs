@@ -21,7 +21,7 @@ impl Filename {
 
     /// The last segment: the name to save a download under.
     pub fn base_name(&self) -> &str {
-        self.0.rsplit('/').next().unwrap_or(&self.0)
+        self.0.rsplit(['/', '\\']).next().unwrap_or(&self.0)
     }
 }
 
@@ -63,7 +63,9 @@ mod tests {
         {
             assert_eq!(name.parse::<Filename>().unwrap().as_str(), name);
         }
-        assert_eq!("docs/README.md".parse::<Filename>().unwrap().base_name(), "README.md");
+        for path in ["docs/README.md", "docs\\README.md", "README.md"] {
+            assert_eq!(path.parse::<Filename>().unwrap().base_name(), "README.md");
+        }
     }
 
     #[test]

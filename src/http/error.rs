@@ -59,6 +59,9 @@ pub enum ApiError {
     /// The service takes no new requests.
     #[error("the service is shutting down")]
     Draining,
+    /// A provider does not answer a probe; the log has the cause.
+    #[error("a provider does not answer")]
+    NotReady,
     /// A bug.
     #[error("a handler panicked: {0}")]
     Panic(String),
@@ -74,7 +77,7 @@ impl ApiError {
     pub(super) fn code(&self) -> Code {
         match self {
             Self::Policy(error) => policy_code(error),
-            Self::Auth(AuthError::KeysUnavailable) => Code::ProviderUnavailable,
+            Self::NotReady | Self::Auth(AuthError::KeysUnavailable) => Code::ProviderUnavailable,
             Self::NoToken | Self::WrongScheme | Self::Auth(_) => Code::Unauthenticated,
             Self::Invalid(_) | Self::Malformed(_) => Code::InvalidRequest,
             Self::NoRoute => Code::NotFound,
@@ -130,7 +133,7 @@ fn policy_code(error: &policy::Error) -> Code {
             FaultKind::Unavailable => Code::ProviderUnavailable,
             FaultKind::Broken => Code::ProviderError,
         },
-        policy::Error::ContentMissing { .. } => Code::ProviderError,
+        policy::Error::OtherProvider { .. } | policy::Error::ContentMissing { .. } => Code::ProviderError,
         policy::Error::Interrupted => Code::Overloaded,
     }
 }
@@ -141,9 +144,20 @@ impl From<BodyError> for ApiError {
     }
 }
 
-/// The cause of an error answer, for the access log.
+/// The cause of an error answer, for the access log: the whole chain when an operator has to look; else
+/// the code and the fields, as the texts may quote what the caller sent.
 #[derive(Clone)]
 pub(super) struct LoggedCause(pub Arc<str>);
+
+impl LoggedCause {
+    fn of(error: &ApiError) -> Self {
+        if error.code().status().is_server_error() {
+            return Self(Chain(error).to_string().into());
+        }
+        let fields: Vec<String> = error.field_errors().into_iter().map(|error| error.field).collect();
+        Self(format!("{} {}", error.code(), fields.join(" ")).trim_end().into())
+    }
+}
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
@@ -165,7 +179,7 @@ impl IntoResponse for ApiError {
             }
             _ => {}
         }
-        response.extensions_mut().insert(LoggedCause(Chain(&self).to_string().into()));
+        response.extensions_mut().insert(LoggedCause::of(&self));
         response
     }
 }

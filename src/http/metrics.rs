@@ -19,7 +19,7 @@ const BUCKETS: [f64; 12] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.25
 
 /// Counts and times requests.
 #[derive(Clone)]
-pub struct Metrics {
+pub(super) struct Metrics {
     requests: Family<Request, Counter>,
     durations: Family<Route, Histogram>,
     in_flight: Gauge,
@@ -42,7 +42,7 @@ struct Route {
 
 impl Metrics {
     /// Figures that all stand at zero.
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         let requests = Family::<Request, Counter>::default();
         let durations = Family::<Route, Histogram>::new_with_constructor(|| Histogram::new(BUCKETS));
         let in_flight = Gauge::default();
@@ -72,12 +72,6 @@ impl Metrics {
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &self.registry)?;
         Ok(text)
-    }
-}
-
-impl Default for Metrics {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

@@ -9,6 +9,7 @@ mod metrics;
 mod middleware;
 mod openapi;
 mod problem;
+mod readiness;
 mod routes;
 mod view;
 
@@ -24,24 +25,36 @@ use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-pub use self::metrics::Metrics;
+use self::metrics::Metrics;
 pub use self::middleware::gate::Gate;
+use self::readiness::Readiness;
 use crate::auth::Authenticator;
 use crate::policy::Service;
 
 /// What handlers work with.
 #[derive(Clone)]
 pub struct AppState {
-    /// The rules and, behind them, the providers.
-    pub service: Service,
-    /// Tells who calls.
-    pub authenticator: Arc<Authenticator>,
-    /// Lets requests in.
-    pub gate: Gate,
-    /// Counts and times them.
-    pub metrics: Metrics,
-    /// The base of absolute URLs, without a slash at its end; without, `Location` is a path.
-    pub public_url: Option<Arc<str>>,
+    service: Service,
+    authenticator: Arc<Authenticator>,
+    gate: Gate,
+    metrics: Metrics,
+    readiness: Readiness,
+    public_url: Option<Arc<str>>,
+}
+
+impl AppState {
+    /// The state of a service that lets requests in through `gate` and starts the URLs that it hands out
+    /// with `public_url` (without a slash at its end; without one, they are paths).
+    pub fn new(service: Service, authenticator: Authenticator, gate: Gate, public_url: Option<&str>) -> Self {
+        Self {
+            service,
+            authenticator: Arc::new(authenticator),
+            gate,
+            metrics: Metrics::new(),
+            readiness: Readiness::default(),
+            public_url: public_url.map(Into::into),
+        }
+    }
 }
 
 /// Which front ends may call from a browser.

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::conditional;
 use crate::domain::artifact::{Artifact, UploadedVia};
-use crate::domain::scope::{Partition, Scope};
+use crate::domain::scope::Scope;
 use crate::domain::session::Session;
 
 /// A stored file.
@@ -83,15 +83,11 @@ pub(super) struct ArtifactView {
 
 impl ArtifactView {
     pub(super) fn new(artifact: &Artifact, metadata_provider: &'static str) -> Self {
-        let session = match &artifact.partition {
-            Partition::Session { session, .. } => Some(session),
-            Partition::User { .. } | Partition::Shared { .. } => artifact.session.as_ref(),
-        };
         Self {
             artifact_id: artifact.id.to_string(),
             sandbox_id: artifact.partition.sandbox().to_string(),
             scope: artifact.partition.scope(),
-            session_id: session.map(ToString::to_string),
+            session_id: artifact.session.as_ref().map(|session| session.id.to_string()),
             owner_id: artifact.owner.as_ref().map(ToString::to_string),
             key: artifact.key().to_string(),
             mime: artifact.description.mime.to_string(),

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::{Garbage, MemoryMetadata, MetadataStore, RedisMetadata, SqliteMetadata};
-use crate::domain::artifact::{Artifact, Content, Description, UploadedVia};
+use crate::domain::artifact::{Artifact, Content, Description, SessionUse, UploadedVia};
 use crate::domain::digest::Sha256Digest;
 use crate::domain::grid::{FIRST_REVISION, Revision};
 use crate::domain::id::{ArtifactId, SandboxId};
@@ -168,7 +168,7 @@ pub(super) fn artifact(number: u8) -> Artifact {
 fn full_artifact(number: u8) -> Artifact {
     let meta = json!({"tags": ["a", null, {"b": null}], "größe": "名前", "quote": "\"\\\u{1}\n", "n": -7});
     Artifact {
-        session: Some("chat".parse().unwrap()),
+        session: Some(SessionUse { id: "chat".parse().unwrap(), began: at(0) }),
         owner: Some("auth0|42".parse().unwrap()),
         description: Description {
             mime: "text/plain; charset=utf-8".parse().unwrap(),

@@ -61,16 +61,12 @@ impl ArtifactStore {
         if self.acting_session().await?.as_ref() != Some(session) {
             return Err(OTHER_SESSION);
         }
-        match (self.caller.principal.user(), &artifact.owner) {
-            (None, _) => Ok(()),
-            (Some(user), Some(owner)) if user == owner => Ok(()),
-            (Some(_), Some(_)) => Err(OTHER_SESSION),
-            // Stored by a token without a user: what counts is whose the session is.
-            (Some(_), None) => match self.live_session(session).await? {
-                Some(session) => self.check_session(&session),
-                None => Err(OTHER_SESSION),
-            },
-        }
+        let session = self.service.metadata.session(&self.caller.principal.sandbox, session).await?;
+        // What belongs to a session that was deleted is gone with it, even before it is removed.
+        let session = session.filter(|session| artifact.session == Some(session.into()));
+        let session = session.ok_or(Error::ArtifactNotFound)?;
+        self.check_session(&session)?;
+        if session.life.is_over(self.service.clock.now()) { Err(Error::ArtifactExpired) } else { Ok(()) }
     }
 
     /// Fails unless the caller may store into `scope` at all.
@@ -82,6 +78,11 @@ impl ArtifactStore {
             Scope::User => Err(Error::AccessDenied("user scope needs a token with a user")),
             Scope::Sandbox => self.check_shared(Action::Write),
         }
+    }
+
+    /// Fails unless the caller may write at all: for what cannot be checked in full before it is read.
+    pub fn check_may_write(&self) -> Result<(), Error> {
+        self.check_right(Action::Write)
     }
 
     pub(super) fn check_right(&self, action: Action) -> Result<(), Error> {

@@ -7,7 +7,7 @@ use super::{ArtifactStore, Error, Expectation, Service};
 use crate::domain::artifact::Artifact;
 use crate::domain::id::ArtifactId;
 use crate::domain::time::Timestamp;
-use crate::fault::{Chain, Fault};
+use crate::fault::Chain;
 use crate::metadata::{Garbage, Replaced};
 use crate::storage::Key;
 
@@ -38,12 +38,13 @@ impl Service {
     /// Removes a record that is still in this version, and then its bytes. The note of garbage that
     /// goes with the record makes up for a crash or a fault in between.
     pub(super) async fn remove(&self, artifact: Artifact) -> Result<Replaced, Error> {
+        self.storage_named(&artifact.content.provider)?;
         let garbage = artifact.garbage(self.clock.now());
         let removed = self.metadata.delete_artifact(&artifact, &garbage).await?;
         if removed == Replaced::Done
-            && let Err(fault) = self.collect(&garbage).await
+            && let Err(error) = self.collect(&garbage).await
         {
-            warn!(key = %garbage.key, error = %Chain(&fault), "bytes of a deleted artifact remain for the sweeper");
+            warn!(key = %garbage.key, error = %Chain(&error), "bytes of a deleted artifact remain for the sweeper");
         }
         Ok(removed)
     }
@@ -62,8 +63,8 @@ impl Service {
     }
 
     /// Removes the bytes that a note of garbage names, and the note.
-    pub(super) async fn collect(&self, garbage: &Garbage) -> Result<(), Fault> {
-        self.storage.delete(&Key::from(&garbage.key)).await?;
-        self.metadata.forget_garbage(garbage).await
+    pub(super) async fn collect(&self, garbage: &Garbage) -> Result<(), Error> {
+        self.storage_named(&garbage.provider)?.delete(&Key::from(&garbage.key)).await?;
+        Ok(self.metadata.forget_garbage(garbage).await?)
     }
 }

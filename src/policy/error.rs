@@ -6,7 +6,8 @@ use crate::domain::Invalid;
 use crate::fault::Fault;
 use crate::storage::{BodyError, PutError};
 
-/// Why an operation was not carried out. Nothing has changed when it is returned.
+/// Why an operation was not carried out. Nothing has changed when it is returned, unless it is a
+/// [`Fault`]: then a provider may have done what it could not answer any more.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// No such artifact in the caller's sandbox.
@@ -46,6 +47,12 @@ pub enum Error {
     /// A provider failed.
     #[error(transparent)]
     Fault(#[from] Fault),
+    /// The bytes are with a provider that is not configured any more.
+    #[error("the bytes are with the storage provider {provider}, which is not configured")]
+    OtherProvider {
+        /// That provider's name.
+        provider: String,
+    },
     /// The record points at bytes that the storage provider does not have.
     #[error("the storage provider has no bytes under {key}")]
     ContentMissing {

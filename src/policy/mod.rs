@@ -84,6 +84,15 @@ impl Service {
         self.tasks.wait().await;
     }
 
+    /// The storage provider that holds the bytes of a record.
+    fn storage_named(&self, provider: &str) -> Result<&dyn Storage, Error> {
+        if self.storage.name() == provider {
+            Ok(&*self.storage)
+        } else {
+            Err(Error::OtherProvider { provider: provider.to_owned() })
+        }
+    }
+
     /// Runs a change to its end even if the caller goes away meanwhile.
     async fn to_completion<T: Send + 'static>(
         &self,

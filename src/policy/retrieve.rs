@@ -22,7 +22,14 @@ impl ArtifactStore {
             return Ok(futures::stream::empty().boxed());
         }
         let key = Key::from(&artifact.key());
-        let bytes = self.service.storage.get(&key, range).await?;
-        bytes.ok_or_else(|| Error::ContentMissing { key: key.to_string() })
+        let storage = self.service.storage_named(&artifact.content.provider)?;
+        match storage.get(&key, range).await? {
+            Some(bytes) => Ok(bytes),
+            None => {
+                // Deleted in this moment? Then that is the answer.
+                self.find(artifact.id, Action::Read).await?;
+                Err(Error::ContentMissing { key: key.to_string() })
+            }
+        }
     }
 }

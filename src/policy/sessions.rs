@@ -78,15 +78,17 @@ impl ArtifactStore {
 
     /// Ends a session of the caller's, and its session-scoped artifacts with it.
     pub async fn delete_session(&self, id: &SessionId) -> Result<(), Error> {
-        // Ending it first keeps new artifacts out while the old ones go.
-        let ended = self
-            .change_session(id, |store, session| {
-                session.life.expires_at = store.service.clock.now();
-                Ok(())
+        let (store, id) = (self.clone(), id.clone());
+        self.service
+            .to_completion(async move {
+                // Ending it first keeps new artifacts out while the old ones go.
+                let ended = store.change_session(&id, |store, session| {
+                    session.life.expires_at = store.service.clock.now();
+                    Ok(())
+                });
+                store.service.remove_session(&ended.await?).await
             })
-            .await?;
-        let service = self.service.clone();
-        self.service.to_completion(async move { service.remove_session(&ended).await }).await
+            .await
     }
 
     /// Applies `change` to a session of the caller's, again if another change comes between.
@@ -234,8 +236,8 @@ impl Service {
             let Some(last) = page.last() else { break };
             before = Some(last.id);
             for artifact in page {
-                // What is younger belongs to a session that has taken this one's place meanwhile.
-                if artifact.stored_at <= session.life.expires_at {
+                // Others belong to a session that has taken this one's place meanwhile.
+                if artifact.session.as_ref() == Some(&session.into()) {
                     self.remove_any_version(artifact).await?;
                 }
             }

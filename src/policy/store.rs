@@ -7,7 +7,7 @@ use super::access::Action;
 use super::meter::{Announced, Meter};
 use super::{ArtifactStore, Error, Service, TtlChoice};
 use crate::clock::new_artifact_id;
-use crate::domain::artifact::{Artifact, Content, Description, UploadedVia};
+use crate::domain::artifact::{Artifact, Content, Description, SessionUse, UploadedVia};
 use crate::domain::digest::Sha256Digest;
 use crate::domain::grid::{FIRST_REVISION, GridKey, Revision};
 use crate::domain::id::ArtifactId;
@@ -183,17 +183,19 @@ impl ArtifactStore {
     }
 
     async fn insert(&self, draft: Draft, written: Written) -> Result<Artifact, Error> {
-        // Read again: the upload may have taken long.
         let now = self.service.clock.now();
-        if draft.session.as_ref().is_some_and(|session| session.life.is_over(now)) {
-            return Err(Error::SessionNotFound);
+        let Draft { id, partition, mut session, new } = draft;
+        // The upload may have taken so long that the session is over, or was extended.
+        if new.scope == Scope::Session
+            && let Some(known) = session.take_if(|session| session.life.is_over(now))
+        {
+            session = Some(self.still_living(&known).await?.ok_or(Error::SessionNotFound)?);
         }
-        let Draft { id, partition, session, new } = draft;
         let life = self.service.limits.lifetime(new.scope, new.ttl, session.as_ref(), now)?;
         let artifact = Artifact {
             id,
             partition,
-            session: session.as_ref().map(|session| session.id.clone()),
+            session: session.as_ref().map(SessionUse::from),
             owner: self.caller.principal.user().cloned(),
             description: new.description,
             content: self.content(written, FIRST_REVISION),
@@ -210,7 +212,7 @@ impl ArtifactStore {
         }
         // Who deleted the session meanwhile removed what was in it then: this file came too late for that.
         match session {
-            Some(session) if new.scope == Scope::Session && !self.lives_on(&session).await? => {
+            Some(session) if new.scope == Scope::Session && self.still_living(&session).await?.is_none() => {
                 self.service.remove_any_version(artifact).await?;
                 Err(Error::SessionNotFound)
             }
@@ -218,10 +220,10 @@ impl ArtifactStore {
         }
     }
 
-    /// Whether a session is still there, and no other has taken its place.
-    async fn lives_on(&self, session: &Session) -> Result<bool, Error> {
+    /// A session as it is now, unless it has ended and, perhaps, another has taken its place.
+    async fn still_living(&self, session: &Session) -> Result<Option<Session>, Error> {
         let current = self.live_session(&session.id).await?;
-        Ok(current.is_some_and(|current| current.created_at == session.created_at))
+        Ok(current.filter(|current| current.created_at == session.created_at))
     }
 
     pub(super) fn content(&self, written: Written, revision: Revision) -> Content {

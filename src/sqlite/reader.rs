@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use rusqlite::{Connection, OpenFlags};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{BUSY_TIMEOUT, Error, STATEMENT_CACHE};
 
@@ -14,13 +14,13 @@ const CONNECTIONS: usize = 8;
 
 pub(super) struct Readers {
     idle: Arc<Mutex<Vec<Connection>>>,
-    permits: Semaphore,
+    permits: Arc<Semaphore>,
 }
 
 impl Readers {
     pub(super) fn open(path: &Path) -> rusqlite::Result<Self> {
         let idle = (0..CONNECTIONS).map(|_| open_read_only(path)).collect::<rusqlite::Result<_>>()?;
-        Ok(Self { idle: Arc::new(Mutex::new(idle)), permits: Semaphore::new(CONNECTIONS) })
+        Ok(Self { idle: Arc::new(Mutex::new(idle)), permits: Arc::new(Semaphore::new(CONNECTIONS)) })
     }
 
     pub(super) async fn run<T, F>(&self, job: F) -> Result<T, Error>
@@ -28,8 +28,8 @@ impl Readers {
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
         T: Send + 'static,
     {
-        let _permit = self.permits.acquire().await.map_err(|_| Error::Closed)?;
-        let mut lease = Lease { connection: self.idle.lock().pop(), idle: Arc::clone(&self.idle) };
+        let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| Error::Closed)?;
+        let mut lease = Lease { connection: self.idle.lock().pop(), idle: Arc::clone(&self.idle), _permit: permit };
         let done = tokio::task::spawn_blocking(move || match &mut lease.connection {
             Some(connection) => job(connection).map_err(Error::Sqlite),
             None => Err(Error::Closed),
@@ -46,10 +46,12 @@ fn open_read_only(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// A connection on loan: it goes back even if the job panics.
+/// A connection on loan: it goes back even if the job panics or nobody waits for it any more, and only
+/// then lets another job in.
 struct Lease {
     connection: Option<Connection>,
     idle: Arc<Mutex<Vec<Connection>>>,
+    _permit: OwnedSemaphorePermit,
 }
 
 impl Drop for Lease {

@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, mpsc};
 use std::{io, thread};
 
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::oneshot;
 
 use super::Error;
@@ -83,18 +83,11 @@ fn transact(
 ) -> rusqlite::Result<()> {
     let mut transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for job in batch {
-        answers.push(run_in_savepoint(&mut transaction, job)?);
+        let savepoint = transaction.savepoint()?;
+        let done = job(&savepoint);
+        // Noted before anything else can fail, so that whoever waits is told.
+        answers.push(done.answer);
+        if done.keep { savepoint.commit()? } else { savepoint.finish()? }
     }
     transaction.commit()
-}
-
-fn run_in_savepoint(transaction: &mut Transaction<'_>, job: Job) -> rusqlite::Result<Answer> {
-    let savepoint = transaction.savepoint()?;
-    let done = job(&savepoint);
-    if done.keep {
-        savepoint.commit()?;
-    } else {
-        savepoint.finish()?;
-    }
-    Ok(done.answer)
 }

@@ -52,10 +52,12 @@ impl Gate {
     }
 
     fn enter(&self) -> Result<OwnedSemaphorePermit, ApiError> {
+        let place = Arc::clone(&self.places).try_acquire_owned();
+        // Asked with the place in hand: whoever waits for the last request waits for this one, too.
         if self.is_closed() {
             return Err(ApiError::Draining);
         }
-        Arc::clone(&self.places).try_acquire_owned().map_err(|_| ApiError::Overloaded)
+        place.map_err(|_| ApiError::Overloaded)
     }
 }
 

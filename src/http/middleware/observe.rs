@@ -12,8 +12,8 @@ use super::super::error::LoggedCause;
 use super::super::metrics::Metrics;
 use super::request_id;
 
-/// Names the request, runs it in a span, and logs its outcome. This is the only place that logs why a
-/// request failed; the caller's token, query and body are never logged.
+/// Names the request, runs it in a span, and logs its answer. This is the only place that logs why a
+/// request failed. Of what the caller sent, only who they are is logged: never token, query or body.
 pub(in crate::http) async fn observe(State(metrics): State<Metrics>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = request_id::choose(request.headers().get(request_id::HEADER));

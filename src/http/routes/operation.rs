@@ -49,7 +49,7 @@ pub(super) async fn readyz(State(state): State<AppState>) -> Result<(StatusCode,
     if state.gate.is_closed() {
         return Err(ApiError::Draining);
     }
-    state.service.ping().await.map_err(crate::policy::Error::from)?;
+    state.readiness.check(&state.service).await?;
     Ok((StatusCode::OK, OK))
 }
 

@@ -88,10 +88,13 @@ pub(in crate::http) async fn get(
         response.headers_mut().extend(described);
         return Ok(response);
     }
-    let range = wanted_range(&headers, &tag, artifact.content.bytes)?;
-    let body = match method {
-        Method::HEAD => Body::empty(),
-        _ => content(&store, &artifact, range.clone()).await?,
+    // A range is a matter of GET alone (RFC 9110, section 14.2).
+    let (body, range) = match method {
+        Method::HEAD => (Body::empty(), None),
+        _ => {
+            let range = wanted_range(&headers, &tag, artifact.content.bytes)?;
+            (content(&store, &artifact, range.clone()).await?, range)
+        }
     };
     let mut response = body.into_response();
     response.headers_mut().extend(described);

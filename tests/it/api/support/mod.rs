@@ -107,12 +107,8 @@ impl TestApp {
             (Arc::clone(&providers.storage), Arc::clone(&providers.metadata));
         let service = Service::new(metadata, Arc::clone(&storage), clock.clone(), options.limits);
         let gate = Gate::new(options.max_requests);
-        let state = AppState {
-            service: service.clone(),
-            authenticator: Arc::new(Authenticator::new(options.auth, clock.clone()).unwrap()),
-            gate: gate.clone(),
-            public_url: options.public_url.map(Into::into),
-        };
+        let authenticator = Authenticator::new(options.auth, clock.clone()).unwrap();
+        let state = AppState::new(service.clone(), authenticator, gate.clone(), options.public_url);
         Self { router: router(state, AllowedOrigins::None), service, storage, clock, gate, sandbox, providers }
     }
 
@@ -166,7 +162,7 @@ impl TestApp {
 
     /// Sweeps now.
     pub(super) async fn sweep(&self) -> Swept {
-        self.service.sweep(self.now()).await.unwrap()
+        self.service.sweep(self.now()).await
     }
 
     /// All keys under which the storage provider has bytes, when all work behind the requests is done.
