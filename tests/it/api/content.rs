@@ -40,9 +40,10 @@ async fn one_range_is_answered_with_a_part(app: TestApp) {
         assert_eq!(reply.header("content-digest"), "", "the digest of the part is not known");
         assert_eq!(reply.header("x-content-type-options"), "nosniff");
 
-        let head = alice.head(&file.content).header("range", field).await.expect(206);
-        assert_eq!((head.text(), head.header("content-range")), ("", content_range));
-        assert_eq!(head.header("content-length"), part.len().to_string());
+        // RFC 9110 has ranges for GET alone: HEAD tells of the whole.
+        let head = alice.head(&file.content).header("range", field).await.expect(200);
+        assert_eq!((head.text(), head.header("content-range")), ("", ""));
+        assert_eq!(head.header("content-length"), TEXT.len().to_string());
     }
 }
 
