@@ -9,13 +9,14 @@ use super::support::{Pair, S3, Server, Setup, Wire, bytes, eventually};
 const ANNOUNCED: usize = 20_000_000;
 const SENT: usize = 12_000_000;
 
-/// What a store of bytes has in it that is not an artifact's: names for people.
+/// Where a provider keeps bytes.
 struct Bytes {
     pair: Pair,
     setup: Setup,
 }
 
 impl Bytes {
+    /// All that is there, in words.
     async fn all(&self) -> Vec<String> {
         match self.pair {
             Pair::FilesystemSqlite => files(&self.setup.data().join("artifacts")),
