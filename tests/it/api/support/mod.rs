@@ -11,7 +11,7 @@ use artifactd::auth::{AuthOptions, Authenticator, ClaimNames, KeySource};
 use artifactd::clock::{Clock, ManualClock, SystemClock};
 use artifactd::domain::time::Timestamp;
 use artifactd::domain::ttl::Ttl;
-use artifactd::http::{AllowedOrigins, AppState, Gate, router};
+use artifactd::http::{AllowedOrigins, AppState, Gate, Metrics, router};
 use artifactd::metadata::MetadataStore;
 use artifactd::policy::sweeper::Swept;
 use artifactd::policy::{Limits, Service};
@@ -81,7 +81,12 @@ impl TestApp {
 
     /// A service as it is by default, for what no provider has a say in.
     pub(super) async fn in_memory() -> Self {
-        Self::new(Pair::Memory).await
+        Self::in_memory_with(|_| {}).await
+    }
+
+    /// A service in memory, as `choose` wants it.
+    pub(super) async fn in_memory_with(choose: impl FnOnce(&mut Options)) -> Self {
+        Self::with(Providers::open(Pair::Memory).await, choose)
     }
 
     /// A service over these providers, as `choose` wants it.
@@ -111,6 +116,7 @@ impl TestApp {
             service: service.clone(),
             authenticator: Arc::new(Authenticator::new(options.auth, clock.clone()).unwrap()),
             gate: gate.clone(),
+            metrics: Metrics::new(),
             public_url: options.public_url.map(Into::into),
         };
         Self { router: router(state, AllowedOrigins::None), service, storage, clock, gate, sandbox, providers }
