@@ -5,7 +5,7 @@ use bytes::Bytes;
 use futures::stream;
 use serde_json::json;
 
-use super::support::{Call, Client, Form, Pair, Providers, Reply, Stored, TestApp, broken_body, digest_field, sha256};
+use super::support::{Call, Client, Form, Reply, Stored, TestApp, broken_body, digest_field, sha256};
 
 const LIMIT: usize = 3 * 1024 * 1024;
 
@@ -18,7 +18,7 @@ on_every_pair! {
     a_body_over_the_limit_is_not_kept,
 }
 
-/// Two files that must be there, unharmed, after all that is refused.
+/// A file that must be there, unharmed, after all that is refused.
 async fn a_file(alice: &Client) -> Stored {
     alice.stored("scope=user", "as it was").await
 }
@@ -126,13 +126,12 @@ async fn a_body_over_the_limit_is_not_kept(app: TestApp) {
     let alice = app.user("alice");
     let file = a_file(&alice).await;
     let bytes = vec![7; LIMIT + 1];
-    let replace = alice.put(&file.content);
     for call in [
         alice.store("", bytes.clone()),
         alice.store("", pieces(bytes.clone())),
         alice.store("", bytes.clone()).header("content-length", (LIMIT + 1).to_string()),
         alice.post("/v1/artifacts").form(Form::default().file("a", "a/b", &bytes)),
-        replace.body(bytes.clone()),
+        alice.put(&file.content).body(bytes.clone()),
         alice.put(&file.content).body(bytes.clone()).header("content-length", (LIMIT + 1).to_string()),
     ] {
         call.await.problem(413, "payload_too_large");
@@ -147,7 +146,7 @@ async fn a_body_over_the_limit_is_not_kept(app: TestApp) {
 
 #[tokio::test]
 async fn what_is_too_large_is_refused_before_it_is_sent() {
-    let app = TestApp::with(Providers::open(Pair::Memory).await, |options| options.limits.max_upload_bytes = 10);
+    let app = TestApp::in_memory_with(|options| options.limits.max_upload_bytes = 10).await;
     let never = Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>());
     let call = app.user("alice").store("", never).header("content-length", "11");
     let reply = tokio::time::timeout(std::time::Duration::from_secs(30), call.into_future());

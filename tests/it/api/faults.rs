@@ -118,7 +118,7 @@ async fn without_records_there_is_no_service_and_no_leftover() {
 
 #[tokio::test]
 async fn a_request_is_under_way_until_its_answer_is_sent() {
-    let app = TestApp::with(Providers::open(Pair::Memory).await, |options| options.max_requests = 1);
+    let app = TestApp::in_memory_with(|options| options.max_requests = 1).await;
     let alice = app.user("alice");
     let file = alice.stored("", "bytes").await;
     let reading = alice.get(&file.content).begin().await;

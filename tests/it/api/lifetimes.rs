@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::support::{Client, HOUR, Pair, Providers, Stored, TestApp, ttl};
+use super::support::{Call, Client, HOUR, Stored, TestApp, ttl};
 
 on_every_pair! {
     a_file_that_has_expired_is_gone_at_once,
@@ -40,7 +40,7 @@ async fn a_file_that_has_expired_is_gone_at_once(app: TestApp) {
     }
 }
 
-fn every_call(client: &Client, file: &Stored) -> [super::support::Call; 5] {
+fn every_call(client: &Client, file: &Stored) -> [Call; 5] {
     [
         client.get(&file.path),
         client.get(&file.content),
@@ -106,13 +106,13 @@ async fn a_file_of_a_session_ends_with_it() {
 
 #[tokio::test]
 async fn an_operator_may_limit_every_scope() {
-    let providers = Providers::open(Pair::Memory).await;
-    let app = TestApp::with(providers, |options| {
+    let app = TestApp::in_memory_with(|options| {
         options.limits.session_default_ttl = ttl(10);
         options.limits.user_max_ttl = Some(ttl(100));
         options.limits.sandbox_max_ttl = Some(ttl(200));
         options.limits.session_life = ttl(50);
-    });
+    })
+    .await;
     let root = app.admin("root");
     for (scope, default, max) in [("session", 10, 86_400), ("user", 100, 100), ("sandbox", 200, 200)] {
         let file = root.stored(&format!("scope={scope}"), "x").await;

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::support::{Pair, Providers, TestApp};
+use super::support::TestApp;
 
 on_every_pair! {
     the_service_says_that_it_is_ready,
@@ -37,12 +37,34 @@ async fn the_documentation_is_served() {
 
 #[tokio::test]
 async fn links_begin_with_the_public_url() {
-    let providers = Providers::open(Pair::Memory).await;
-    let app = TestApp::with(providers, |options| options.public_url = Some("https://files.example/base"));
+    let app = TestApp::in_memory_with(|options| options.public_url = Some("https://files.example/base")).await;
     let alice = app.user("alice");
     let reply = alice.store("", "x").await.expect(201);
     let id = reply.json()["artifact_id"].as_str().unwrap().to_owned();
     assert_eq!(reply.header("location"), format!("https://files.example/base/v1/artifacts/{id}"));
     let reply = alice.post("/v1/sessions").json(json!({ "session_id": "a/b" })).await.expect(201);
     assert_eq!(reply.header("location"), "https://files.example/base/v1/sessions/a%2Fb");
+}
+
+#[tokio::test]
+async fn requests_are_counted_by_route_and_not_by_what_callers_send() {
+    let app = TestApp::in_memory().await;
+    let alice = app.user("alice");
+    let file = alice.stored("summary=secret", "x").await;
+    alice.get(&file.path).await.expect(200);
+    alice.get(&file.path).await.expect(200);
+    app.user("bob").get(&file.path).await.expect(403);
+    let figures = app.nobody().get("/metrics").await.expect(200);
+    let counted = |status: u16, count: u16| {
+        let labels = format!("method=\"GET\",route=\"/v1/artifacts/{{artifact_id}}\",status=\"{status}\"");
+        format!("artifactd_http_requests_total{{{labels}}} {count}\n")
+    };
+    assert!(
+        figures.text().contains(&counted(200, 2)) && figures.text().contains(&counted(403, 1)),
+        "{}",
+        figures.text()
+    );
+    for private in [file.text("artifact_id"), "alice", "secret", &app.sandbox] {
+        assert!(!figures.text().contains(private), "{private}");
+    }
 }

@@ -42,9 +42,9 @@ async fn expired_files_go_with_their_bytes(app: TestApp) {
 
 async fn more_files_than_a_page_expire_at_once(app: TestApp) {
     let alice = app.user("alice");
-    together((0..120).map(|n| alice.store("scope=user&ttl=60", n.to_string()))).await;
+    together((0..101).map(|n| alice.store("scope=user&ttl=60", n.to_string()))).await;
     app.pass(MINUTE);
-    assert_eq!(app.sweep().await, Swept { artifacts: 120, ..Swept::default() });
+    assert_eq!(app.sweep().await, Swept { artifacts: 101, ..Swept::default() });
     assert_eq!(app.keys().await, [""; 0]);
 }
 

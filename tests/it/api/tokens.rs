@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
-use super::support::{Client, HOUR, Pair, Providers, Reply, SECRET, TestApp};
+use super::support::{Client, HOUR, Pair, Reply, SECRET, TestApp};
 
 const WITHOUT_TOKEN: &str = "Bearer realm=\"artifactd\"";
 const WITH_BAD_TOKEN: &str = "Bearer realm=\"artifactd\", error=\"invalid_token\"";
@@ -64,7 +64,7 @@ impl EcKey {
 }
 
 async fn app_with_keys(keys: Vec<KeySource>) -> TestApp {
-    TestApp::with(Providers::open(Pair::Memory).await, |options| options.auth.keys.extend(keys))
+    TestApp::in_memory_with(|options| options.auth.keys.extend(keys)).await
 }
 
 #[tokio::test]
@@ -173,7 +173,7 @@ async fn a_key_that_is_not_in_the_set_signs_nothing() {
 
 #[tokio::test]
 async fn a_token_is_valid_between_two_instants() {
-    let app = TestApp::with(Providers::open(Pair::Memory).await, |options| options.auth.leeway_seconds = 30);
+    let app = TestApp::in_memory_with(|options| options.auth.leeway_seconds = 30).await;
     let now = app.clock.now().as_seconds();
     let alice = app.caller(json!({ "sub": "alice", "nbf": now + 90, "exp": now + 200 }));
     assert_refused(&alice.get("/v1/whoami").await, WITH_BAD_TOKEN);
@@ -207,10 +207,11 @@ async fn a_token_without_an_end_is_refused() {
 
 #[tokio::test]
 async fn issuer_and_audience_are_checked_when_configured() {
-    let app = TestApp::with(Providers::open(Pair::Memory).await, |options| {
+    let app = TestApp::in_memory_with(|options| {
         options.auth.issuers = vec!["https://id.example".to_owned(), "https://id2.example".to_owned()];
         options.auth.audiences = vec!["artifacts".to_owned()];
-    });
+    })
+    .await;
     for (issuer, audience, welcome) in [
         (json!("https://id.example"), json!("artifacts"), true),
         (json!("https://id2.example"), json!(["other", "artifacts"]), true),

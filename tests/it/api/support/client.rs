@@ -221,7 +221,7 @@ impl Reply {
         Stored::new(self.expect(201).json())
     }
 
-    /// Fails unless the answer is this kind of problem, with all that a problem has; gives its detail.
+    /// Fails unless the answer is this kind of problem, with all that a problem has; gives it.
     #[track_caller]
     pub(crate) fn problem(&self, status: u16, code: &str) -> Value {
         assert_eq!(self.status, status, "{}", String::from_utf8_lossy(&self.body));

@@ -81,7 +81,12 @@ impl TestApp {
 
     /// A service as it is by default, for what no provider has a say in.
     pub(super) async fn in_memory() -> Self {
-        Self::new(Pair::Memory).await
+        Self::in_memory_with(|_| {}).await
+    }
+
+    /// A service in memory, as `choose` wants it.
+    pub(super) async fn in_memory_with(choose: impl FnOnce(&mut Options)) -> Self {
+        Self::with(Providers::open(Pair::Memory).await, choose)
     }
 
     /// A service over these providers, as `choose` wants it.
