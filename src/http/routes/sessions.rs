@@ -13,8 +13,8 @@ use super::super::extract::json::{Json, OptionalJson};
 use super::super::extract::params::{None as NoParams, Params};
 use super::super::extract::path::PathId;
 use super::super::openapi::{
-    AccessDenied, Conflict, InternalError, InvalidRequest, ProviderError, ServiceUnavailable, SessionNotFound,
-    Unauthenticated, UnsupportedMediaType,
+    AccessDenied, Conflict, InternalError, InvalidRequest, PayloadTooLarge, ProviderError, RequestTimeout,
+    ServiceUnavailable, SessionNotFound, Unauthenticated, UnsupportedMediaType,
 };
 use super::super::view::SessionView;
 use crate::domain::id::SessionId;
@@ -52,6 +52,8 @@ pub(super) struct SessionCreation {
         (status = 401, response = Unauthenticated),
         (status = 403, response = AccessDenied),
         (status = 409, response = Conflict),
+        (status = 408, response = RequestTimeout),
+        (status = 413, response = PayloadTooLarge),
         (status = 415, response = UnsupportedMediaType),
         (status = 500, response = InternalError),
         (status = 502, response = ProviderError),
@@ -125,6 +127,8 @@ pub(super) struct SessionPatch {
         (status = 401, response = Unauthenticated),
         (status = 403, response = AccessDenied),
         (status = 404, response = SessionNotFound),
+        (status = 408, response = RequestTimeout),
+        (status = 413, response = PayloadTooLarge),
         (status = 415, response = UnsupportedMediaType),
         (status = 500, response = InternalError),
         (status = 502, response = ProviderError),
@@ -190,6 +194,8 @@ pub(super) struct SessionExtension {
         (status = 401, response = Unauthenticated),
         (status = 403, response = AccessDenied),
         (status = 404, response = SessionNotFound),
+        (status = 408, response = RequestTimeout),
+        (status = 413, response = PayloadTooLarge),
         (status = 415, response = UnsupportedMediaType),
         (status = 500, response = InternalError),
         (status = 502, response = ProviderError),

@@ -12,7 +12,7 @@ use super::super::super::extract::params::{None as NoParams, Params};
 use super::super::super::extract::path::PathId;
 use super::super::super::openapi::{
     AccessDenied, ArtifactExpired, ArtifactNotFound, InternalError, InvalidRequest, PayloadTooLarge,
-    PreconditionFailed, ProviderError, ServiceUnavailable, Unauthenticated, UnsupportedMediaType,
+    PreconditionFailed, ProviderError, RequestTimeout, ServiceUnavailable, Unauthenticated, UnsupportedMediaType,
 };
 use super::super::super::view::{self, ArtifactView};
 use crate::domain::filename::Filename;
@@ -129,7 +129,7 @@ impl ArtifactPatch {
     params(
         ("artifact_id" = String, Path, description = "The id."),
         ("X-Session-Id" = Option<String>, Header, description = "The session to act in, if the token names none."),
-        ("If-Match" = Option<String>, Header, description = "Tags of the record or the content; 412 when neither is as it was."),
+        ("If-Match" = Option<String>, Header, description = "Tags of the record (the `ETag` header) or the content (`etag` in the record); 412 when neither is as it was. The content's tag protects the content only."),
     ),
     request_body(content = ArtifactPatch, content_type = "application/json"),
     responses(
@@ -140,6 +140,7 @@ impl ArtifactPatch {
         (status = 401, response = Unauthenticated),
         (status = 403, response = AccessDenied),
         (status = 404, response = ArtifactNotFound),
+        (status = 408, response = RequestTimeout),
         (status = 410, response = ArtifactExpired),
         (status = 412, response = PreconditionFailed),
         (status = 413, response = PayloadTooLarge),
@@ -170,7 +171,7 @@ pub(in crate::http) async fn patch(
     params(
         ("artifact_id" = String, Path, description = "The id."),
         ("X-Session-Id" = Option<String>, Header, description = "The session to act in, if the token names none."),
-        ("If-Match" = Option<String>, Header, description = "Tags of the record or the content; 412 when neither is as it was."),
+        ("If-Match" = Option<String>, Header, description = "Tags of the record (the `ETag` header) or the content (`etag` in the record); 412 when neither is as it was. The content's tag protects the content only."),
     ),
     responses(
         (status = 204, description = "It is gone."),

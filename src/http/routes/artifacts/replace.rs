@@ -55,7 +55,7 @@ pub(in crate::http) struct Attributes {
         ("artifact_id" = String, Path, description = "The id."),
         Attributes,
         ("X-Session-Id" = Option<String>, Header, description = "The session to act in, if the token names none."),
-        ("If-Match" = Option<String>, Header, description = "Tags of the content or the record; 412 when neither is as it was."),
+        ("If-Match" = Option<String>, Header, description = "Tags of the content or the record; 412 when neither is as it was. The content's tag protects the content only."),
         ("Content-Digest" = Option<String>, Header, description = "The digest of the bytes (RFC 9530, `sha-256=:…:`)."),
     ),
     request_body(content = Binary, content_type = "application/octet-stream"),

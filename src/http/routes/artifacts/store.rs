@@ -18,7 +18,7 @@ use super::super::super::extract::form::{self, Form, FormContent};
 use super::super::super::extract::params::{Pairs, from_pairs, own_pairs, text};
 use super::super::super::extract::{body, json};
 use super::super::super::openapi::{
-    AccessDenied, Binary, DigestMismatch, InternalError, InvalidRequest, PayloadTooLarge, ProviderError,
+    AccessDenied, Binary, Conflict, DigestMismatch, InternalError, InvalidRequest, PayloadTooLarge, ProviderError,
     RequestTimeout, ServiceUnavailable, SessionNotFound, Unauthenticated, UnsupportedMediaType,
 };
 use super::super::super::view::{self, ArtifactView};
@@ -194,6 +194,7 @@ pub(in crate::http) struct StoreForm {
         (status = 403, response = AccessDenied),
         (status = 404, response = SessionNotFound),
         (status = 408, response = RequestTimeout),
+        (status = 409, response = Conflict),
         (status = 413, response = PayloadTooLarge),
         (status = 415, response = UnsupportedMediaType),
         (status = 422, response = DigestMismatch),
