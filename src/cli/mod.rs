@@ -185,12 +185,12 @@ async fn sweep(config: &Config, orphans: bool) -> ExitCode {
     let now = SystemClock.now();
     let swept = service.sweep(now).await;
     println!(
-        "removed: {} expired artifacts, {} ended sessions, {} replaced contents, {} abandoned uploads",
+        "removed {} expired artifacts, {} ended sessions, {} replaced contents, {} abandoned uploads",
         swept.artifacts, swept.sessions, swept.garbage, swept.abandoned
     );
     if orphans {
         match service.sweep_orphans(now).await {
-            Ok(count) => println!("removed: {count} orphans"),
+            Ok(count) => println!("removed {count} orphans"),
             Err(error) => return failed(&error),
         }
     }

@@ -163,6 +163,31 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_read_that_nobody_waits_for_any_more_makes_no_other_fail() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Arc::new(open(&folder));
+        let (entered, mut entries) = tokio::sync::mpsc::unbounded_channel();
+        let mut releases = Vec::new();
+        for _ in 0..reader::CONNECTIONS {
+            let (release, released) = std::sync::mpsc::channel::<()>();
+            releases.push(release);
+            let (database, entered) = (Arc::clone(&database), entered.clone());
+            let waiting = move |_: &Connection| {
+                entered.send(()).unwrap();
+                // Ends when the sender is dropped.
+                let _ = released.recv();
+                Ok(())
+            };
+            let read = tokio::spawn(async move { database.read("waiting", waiting).await });
+            entries.recv().await.unwrap();
+            read.abort();
+            assert!(read.await.unwrap_err().is_cancelled());
+        }
+        let (counted, ()) = tokio::join!(count(&database), async { drop(releases) });
+        assert_eq!(counted, 0);
+    }
+
+    #[tokio::test]
     async fn readers_cannot_write() {
         let folder = tempfile::tempdir().unwrap();
         let database = open(&folder);

@@ -10,7 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::{BUSY_TIMEOUT, Error, STATEMENT_CACHE};
 
 /// Enough to keep a disk busy; each connection has a page cache of its own.
-const CONNECTIONS: usize = 8;
+pub(super) const CONNECTIONS: usize = 8;
 
 pub(super) struct Readers {
     idle: Arc<Mutex<Vec<Connection>>>,

@@ -1,8 +1,11 @@
 //! Bodies that are too large, broken, or not what was announced: nothing of them is kept.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use axum::body::Body;
 use bytes::Bytes;
-use futures::stream;
+use futures::{StreamExt as _, stream};
 use serde_json::json;
 
 use super::support::{Call, Client, Form, Reply, Stored, TestApp, broken_body, digest_field, sha256};
@@ -196,4 +199,42 @@ async fn new_bytes_come_as_they_are() {
     form.problem(415, "unsupported_media_type");
     alice.put(&file.content).document(json!({ "text": "x" })).await.problem(415, "unsupported_media_type");
     assert_unharmed(&app, &alice, &file).await;
+}
+
+#[tokio::test]
+async fn a_form_that_never_comes_to_its_parts_is_refused_before_it_fills_the_memory() {
+    let app = TestApp::in_memory().await;
+    for beginning in ["", "--frontier\r\n", "--frontier\r\nContent-Disposition: form-data; name=\"file\"; x="] {
+        let taken = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&taken);
+        let endless = stream::repeat_with(move || {
+            counter.fetch_add(1024, Ordering::Relaxed);
+            Ok::<_, std::io::Error>(Bytes::from_static(&[b'x'; 1024]))
+        });
+        let body = stream::iter([Ok(Bytes::from(beginning))]).chain(endless);
+        let form = app
+            .user("alice")
+            .post("/v1/artifacts")
+            .header("content-type", "multipart/form-data; boundary=frontier")
+            .body(Body::from_stream(body));
+        form.await.problem(400, "invalid_request");
+        assert!(taken.load(Ordering::Relaxed) < 1024 * 1024, "it was read on and on");
+    }
+}
+
+#[tokio::test]
+async fn a_form_may_come_in_pieces_of_any_size() {
+    let app = TestApp::in_memory().await;
+    let alice = app.user("alice");
+    let content = vec![7; 3 * 1024 * 1024 / 2];
+    for piece in [1021, 64 * 1024, content.len()] {
+        let form = Form::default().field("scope", "user").file("a", "a/b", &content).finish();
+        let pieces: Vec<_> =
+            form.chunks(piece).map(|chunk| Ok::<_, std::io::Error>(Bytes::copy_from_slice(chunk))).collect();
+        let call = alice
+            .post("/v1/artifacts")
+            .header("content-type", "multipart/form-data; boundary=frontier")
+            .body(Body::from_stream(stream::iter(pieces)));
+        assert_eq!(call.await.stored()["sha256"], sha256(&content), "in pieces of {piece}");
+    }
 }

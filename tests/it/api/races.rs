@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use artifactd::domain::principal::{Principal, Rights, Subject};
+use artifactd::policy;
 use serde_json::{Map, Value, json};
 
 use super::support::{Call, HOUR, Paced, Reply, Stored, TestApp, sha256, together};
@@ -19,6 +21,7 @@ on_every_pair! {
     a_file_whose_session_ends_while_it_comes_in_is_not_kept,
     a_replacement_of_a_file_that_goes_meanwhile_leaves_no_bytes,
     the_replacement_that_began_last_wins,
+    a_file_that_is_deleted_before_its_bytes_are_opened_is_not_found,
 }
 
 async fn no_patch_is_lost(app: TestApp) {
@@ -192,4 +195,16 @@ async fn the_replacement_that_began_last_wins(app: TestApp) {
     app.pass(2 * HOUR);
     app.sweep().await;
     assert_eq!(app.keys().await, [format!("{}.3", file.text("key"))]);
+}
+
+async fn a_file_that_is_deleted_before_its_bytes_are_opened_is_not_found(app: TestApp) {
+    let alice = app.user("alice");
+    let file = alice.stored("scope=user", "x").await;
+    let user = Subject::User("alice".parse().unwrap());
+    let principal = Principal { sandbox: app.sandbox.parse().unwrap(), subject: user, rights: Rights::DEFAULT };
+    let store = app.service.for_caller(principal, None);
+    let record = store.artifact(file.text("artifact_id").parse().unwrap()).await.unwrap();
+    alice.delete(&file.path).await.expect(204);
+    let error = store.read(&record, None).await.err();
+    assert!(matches!(error, Some(policy::Error::ArtifactNotFound)), "{error:?}");
 }

@@ -1,5 +1,8 @@
 //! What the program does besides serving.
 
+use std::time::{Duration, SystemTime};
+
+use axum::http::Method;
 use serde_json::json;
 
 use super::support::{CLOSED, Client, Pair, S3, Setup, eventually, unique};
@@ -131,7 +134,7 @@ async fn sweep_removes_what_has_expired() {
         let server = setup.start();
         let client = server.client(&setup);
         let kept = client.stored("kept").await;
-        let expiring = client.send(axum::http::Method::POST, "/v1/artifacts?scope=user&ttl=1", "expiring");
+        let expiring = client.send(Method::POST, "/v1/artifacts?scope=user&ttl=1", "expiring");
         let expiring = expiring.await.expect(201).id();
         let swept = eventually("it is swept", async || {
             let swept = setup.run(&["sweep"]);
@@ -142,4 +145,52 @@ async fn sweep_removes_what_has_expired() {
         client.get(&format!("/v1/artifacts/{expiring}")).await.expect_problem(404, "artifact_not_found");
         assert_eq!(client.content(&kept).await, "kept");
     }
+}
+
+#[tokio::test]
+async fn sweep_removes_orphans_when_told_to() {
+    let setup = Setup::new();
+    let server = setup.start();
+    let client = server.client(&setup);
+    let kept = client.stored("kept").await;
+
+    // Bytes as a process leaves them that was killed before it could write the record.
+    let folder = setup.data().join("artifacts/grid/default/users/alice");
+    std::fs::create_dir_all(&folder).unwrap();
+    let (old, young) = (folder.join("a".repeat(32)), folder.join("b".repeat(32)));
+    let yesterday = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+    for (path, changed) in [(&old, Some(yesterday)), (&young, None)] {
+        std::fs::write(path, "an orphan").unwrap();
+        if let Some(changed) = changed {
+            std::fs::File::options().append(true).open(path).unwrap().set_modified(changed).unwrap();
+        }
+    }
+    assert_eq!(setup.run(&["sweep"]).code, Some(0));
+    assert!(old.exists(), "not without being told");
+
+    let swept = setup.run(&["sweep", "--orphans"]);
+    assert!(swept.stdout.ends_with("removed 1 orphans\n"), "{swept:?}");
+    assert!(!old.exists() && young.exists(), "a young one may belong to a request under way");
+    assert_eq!(client.content(&kept).await, "kept");
+}
+
+#[tokio::test]
+async fn files_of_a_provider_that_is_not_configured_any_more_are_not_lost() {
+    let setup = Setup::new();
+    let server = setup.start();
+    let id = server.client(&setup).stored("kept").await;
+    let path = format!("/v1/artifacts/{id}");
+    server.terminate();
+
+    let setup = setup.with("ARTIFACT_PROVIDER", "sqlite");
+    let server = setup.start();
+    let client = server.client(&setup);
+    client.get(&path).await.expect(200);
+    client.get(&format!("{path}/content")).await.expect_problem(502, "provider_error");
+    client.send(Method::DELETE, &path, "").await.expect_problem(502, "provider_error");
+    server.terminate();
+
+    let setup = setup.with("ARTIFACT_PROVIDER", "filesystem");
+    let server = setup.start();
+    assert_eq!(server.client(&setup).content(&id).await, "kept");
 }

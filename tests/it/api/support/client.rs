@@ -180,7 +180,7 @@ impl Form {
         self
     }
 
-    fn finish(mut self) -> Vec<u8> {
+    pub(crate) fn finish(mut self) -> Vec<u8> {
         self.0.extend(b"--frontier--\r\n");
         self.0
     }
