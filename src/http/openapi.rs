@@ -1,8 +1,11 @@
 //! The OpenAPI document, put together from what stands beside each handler.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::{Modify, OpenApi, ToResponse};
+use utoipa::openapi::{Ref, RefOr, Response};
+use utoipa::{IntoResponses, Modify, OpenApi, ToResponse};
 
 use super::problem::Problem;
 
@@ -63,6 +66,42 @@ pub(super) fn with_unique_ids(mut document: utoipa::openapi::OpenApi) -> utoipa:
     document
 }
 
+/// What can go wrong with every call that needs a token.
+pub(super) struct UsualErrors;
+
+impl IntoResponses for UsualErrors {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        references(&[
+            (400, "InvalidRequest"),
+            (401, "Unauthenticated"),
+            (403, "AccessDenied"),
+            (500, "InternalError"),
+            (502, "ProviderError"),
+            (503, "ServiceUnavailable"),
+        ])
+    }
+}
+
+/// What else can go wrong with a call that has a body.
+pub(super) struct UsualErrorsWithBody;
+
+impl IntoResponses for UsualErrorsWithBody {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let mut responses = UsualErrors::responses();
+        responses.append(&mut references(&[
+            (408, "RequestTimeout"),
+            (413, "PayloadTooLarge"),
+            (415, "UnsupportedMediaType"),
+        ]));
+        responses
+    }
+}
+
+fn references(named: &[(u16, &str)]) -> BTreeMap<String, RefOr<Response>> {
+    let reference = |name: &str| RefOr::Ref(Ref::from_response_name(name));
+    named.iter().map(|(status, name)| (status.to_string(), reference(name))).collect()
+}
+
 fn example(code: &str, title: &str, status: u16, detail: &str) -> serde_json::Value {
     json!({
         "type": format!("urn:artifactd:problem:{code}"),
@@ -121,4 +160,46 @@ error_responses! {
         "`provider_error`: the storage or metadata provider gave an answer of no use."
     ServiceUnavailable 503 "provider_unavailable" "Provider unavailable" "a provider behind the service cannot be reached":
         "`provider_unavailable` or `overloaded`: try again after `Retry-After` seconds."
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use serde_json::Value;
+
+    fn document() -> Value {
+        serde_json::to_value(crate::http::openapi()).unwrap()
+    }
+
+    fn visit<'a>(value: &'a Value, name: &str, found: &mut Vec<&'a str>) {
+        match value {
+            Value::Object(members) => members.iter().for_each(|(key, value)| match value.as_str() {
+                Some(text) if key == name => found.push(text),
+                _ => visit(value, name, found),
+            }),
+            Value::Array(items) => items.iter().for_each(|item| visit(item, name, found)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn every_reference_leads_somewhere() {
+        let document = document();
+        let mut references = Vec::new();
+        visit(&document, "$ref", &mut references);
+        assert!(references.len() > 50);
+        for reference in references {
+            assert!(document.pointer(reference.trim_start_matches('#')).is_some(), "{reference}");
+        }
+    }
+
+    #[test]
+    fn every_operation_has_an_id_of_its_own() {
+        let document = document();
+        let mut ids = Vec::new();
+        visit(&document, "operationId", &mut ids);
+        let distinct: HashSet<_> = ids.iter().collect();
+        assert_eq!(distinct.len(), ids.len(), "{ids:?}");
+    }
 }

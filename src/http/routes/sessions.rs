@@ -12,10 +12,7 @@ use super::super::error::ApiError;
 use super::super::extract::json::{Json, OptionalJson};
 use super::super::extract::params::{None as NoParams, Params};
 use super::super::extract::path::PathId;
-use super::super::openapi::{
-    AccessDenied, Conflict, InternalError, InvalidRequest, PayloadTooLarge, ProviderError, RequestTimeout,
-    ServiceUnavailable, SessionNotFound, Unauthenticated, UnsupportedMediaType,
-};
+use super::super::openapi::{Conflict, SessionNotFound, UsualErrors, UsualErrorsWithBody};
 use super::super::view::SessionView;
 use crate::domain::id::SessionId;
 use crate::domain::meta::Meta;
@@ -48,16 +45,8 @@ pub(super) struct SessionCreation {
         (status = 201, description = "Created.", body = SessionView, headers(
             ("Location" = String, description = "Where the session is."),
         )),
-        (status = 400, response = InvalidRequest),
-        (status = 401, response = Unauthenticated),
-        (status = 403, response = AccessDenied),
         (status = 409, response = Conflict),
-        (status = 408, response = RequestTimeout),
-        (status = 413, response = PayloadTooLarge),
-        (status = 415, response = UnsupportedMediaType),
-        (status = 500, response = InternalError),
-        (status = 502, response = ProviderError),
-        (status = 503, response = ServiceUnavailable),
+        UsualErrorsWithBody,
     )
 )]
 pub(super) async fn create(
@@ -87,13 +76,8 @@ pub(super) async fn create(
     params(("session_id" = String, Path, description = "The id, percent-encoded.")),
     responses(
         (status = 200, description = "The session.", body = SessionView),
-        (status = 400, response = InvalidRequest),
-        (status = 401, response = Unauthenticated),
-        (status = 403, response = AccessDenied),
         (status = 404, response = SessionNotFound),
-        (status = 500, response = InternalError),
-        (status = 502, response = ProviderError),
-        (status = 503, response = ServiceUnavailable),
+        UsualErrors,
     )
 )]
 pub(super) async fn get(
@@ -123,16 +107,8 @@ pub(super) struct SessionPatch {
     request_body(content = SessionPatch, content_type = "application/json"),
     responses(
         (status = 200, description = "The session as it is now.", body = SessionView),
-        (status = 400, response = InvalidRequest),
-        (status = 401, response = Unauthenticated),
-        (status = 403, response = AccessDenied),
         (status = 404, response = SessionNotFound),
-        (status = 408, response = RequestTimeout),
-        (status = 413, response = PayloadTooLarge),
-        (status = 415, response = UnsupportedMediaType),
-        (status = 500, response = InternalError),
-        (status = 502, response = ProviderError),
-        (status = 503, response = ServiceUnavailable),
+        UsualErrorsWithBody,
     )
 )]
 pub(super) async fn patch(
@@ -153,13 +129,8 @@ pub(super) async fn patch(
     params(("session_id" = String, Path, description = "The id, percent-encoded.")),
     responses(
         (status = 204, description = "It is gone, and its session-scoped files with it."),
-        (status = 400, response = InvalidRequest),
-        (status = 401, response = Unauthenticated),
-        (status = 403, response = AccessDenied),
         (status = 404, response = SessionNotFound),
-        (status = 500, response = InternalError),
-        (status = 502, response = ProviderError),
-        (status = 503, response = ServiceUnavailable),
+        UsualErrors,
     )
 )]
 pub(super) async fn delete(
@@ -190,16 +161,8 @@ pub(super) struct SessionExtension {
     request_body(content = Option<SessionExtension>, content_type = "application/json"),
     responses(
         (status = 200, description = "The session as it is now.", body = SessionView),
-        (status = 400, response = InvalidRequest),
-        (status = 401, response = Unauthenticated),
-        (status = 403, response = AccessDenied),
         (status = 404, response = SessionNotFound),
-        (status = 408, response = RequestTimeout),
-        (status = 413, response = PayloadTooLarge),
-        (status = 415, response = UnsupportedMediaType),
-        (status = 500, response = InternalError),
-        (status = 502, response = ProviderError),
-        (status = 503, response = ServiceUnavailable),
+        UsualErrorsWithBody,
     )
 )]
 pub(super) async fn extend(

@@ -15,10 +15,7 @@ use super::super::super::disposition::{self, Disposition};
 use super::super::super::error::ApiError;
 use super::super::super::extract::params::{Params, text};
 use super::super::super::extract::path::PathId;
-use super::super::super::openapi::{
-    AccessDenied, ArtifactExpired, ArtifactNotFound, Binary, InternalError, InvalidRequest, ProviderError,
-    RangeNotSatisfiable, ServiceUnavailable, Unauthenticated,
-};
+use super::super::super::openapi::{ArtifactExpired, ArtifactNotFound, Binary, RangeNotSatisfiable, UsualErrors};
 use crate::domain::artifact::Artifact;
 use crate::domain::id::ArtifactId;
 use crate::domain::range::ByteRange;
@@ -62,15 +59,10 @@ pub(in crate::http) struct Presentation {
             ("Repr-Digest" = String, description = "The SHA-256 digest of all bytes (RFC 9530)."),
         )),
         (status = 304, description = "The caller has them already."),
-        (status = 400, response = InvalidRequest),
-        (status = 401, response = Unauthenticated),
-        (status = 403, response = AccessDenied),
         (status = 404, response = ArtifactNotFound),
         (status = 410, response = ArtifactExpired),
         (status = 416, response = RangeNotSatisfiable),
-        (status = 500, response = InternalError),
-        (status = 502, response = ProviderError),
-        (status = 503, response = ServiceUnavailable),
+        UsualErrors,
     )
 )]
 pub(in crate::http) async fn get(

@@ -11,8 +11,7 @@ use super::super::super::extract::json::Json;
 use super::super::super::extract::params::{None as NoParams, Params};
 use super::super::super::extract::path::PathId;
 use super::super::super::openapi::{
-    AccessDenied, ArtifactExpired, ArtifactNotFound, InternalError, InvalidRequest, PayloadTooLarge,
-    PreconditionFailed, ProviderError, RequestTimeout, ServiceUnavailable, Unauthenticated, UnsupportedMediaType,
+    ArtifactExpired, ArtifactNotFound, PreconditionFailed, UsualErrors, UsualErrorsWithBody,
 };
 use super::super::super::view::{self, ArtifactView};
 use crate::domain::filename::Filename;
@@ -39,14 +38,9 @@ use crate::policy::{ArtifactStore, Changes, FilenameChange, MetaChange, TtlChang
             ("ETag" = String, description = "The entity tag of the record."),
         )),
         (status = 304, description = "The caller has it already."),
-        (status = 400, response = InvalidRequest),
-        (status = 401, response = Unauthenticated),
-        (status = 403, response = AccessDenied),
         (status = 404, response = ArtifactNotFound),
         (status = 410, response = ArtifactExpired),
-        (status = 500, response = InternalError),
-        (status = 502, response = ProviderError),
-        (status = 503, response = ServiceUnavailable),
+        UsualErrors,
     )
 )]
 pub(in crate::http) async fn get(
@@ -136,18 +130,10 @@ impl ArtifactPatch {
         (status = 200, description = "The record as it is now.", body = ArtifactView, headers(
             ("ETag" = String, description = "The entity tag of the record."),
         )),
-        (status = 400, response = InvalidRequest),
-        (status = 401, response = Unauthenticated),
-        (status = 403, response = AccessDenied),
         (status = 404, response = ArtifactNotFound),
-        (status = 408, response = RequestTimeout),
         (status = 410, response = ArtifactExpired),
         (status = 412, response = PreconditionFailed),
-        (status = 413, response = PayloadTooLarge),
-        (status = 415, response = UnsupportedMediaType),
-        (status = 500, response = InternalError),
-        (status = 502, response = ProviderError),
-        (status = 503, response = ServiceUnavailable),
+        UsualErrorsWithBody,
     )
 )]
 pub(in crate::http) async fn patch(
@@ -175,15 +161,10 @@ pub(in crate::http) async fn patch(
     ),
     responses(
         (status = 204, description = "It is gone."),
-        (status = 400, response = InvalidRequest),
-        (status = 401, response = Unauthenticated),
-        (status = 403, response = AccessDenied),
         (status = 404, response = ArtifactNotFound),
         (status = 410, response = ArtifactExpired),
         (status = 412, response = PreconditionFailed),
-        (status = 500, response = InternalError),
-        (status = 502, response = ProviderError),
-        (status = 503, response = ServiceUnavailable),
+        UsualErrors,
     )
 )]
 pub(in crate::http) async fn delete(

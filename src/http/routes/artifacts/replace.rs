@@ -11,9 +11,7 @@ use super::super::super::extract::body;
 use super::super::super::extract::params::{Params, text};
 use super::super::super::extract::path::PathId;
 use super::super::super::openapi::{
-    AccessDenied, ArtifactExpired, ArtifactNotFound, Binary, Conflict, DigestMismatch, InternalError, InvalidRequest,
-    PayloadTooLarge, PreconditionFailed, ProviderError, RequestTimeout, ServiceUnavailable, Unauthenticated,
-    UnsupportedMediaType,
+    ArtifactExpired, ArtifactNotFound, Binary, Conflict, DigestMismatch, PreconditionFailed, UsualErrorsWithBody,
 };
 use super::super::super::view::{self, ArtifactView};
 use super::store::{FORM, JSON_STORE};
@@ -63,20 +61,12 @@ pub(in crate::http) struct Attributes {
         (status = 200, description = "The record as it is now.", body = ArtifactView, headers(
             ("ETag" = String, description = "The entity tag of the record."),
         )),
-        (status = 400, response = InvalidRequest),
-        (status = 401, response = Unauthenticated),
-        (status = 403, response = AccessDenied),
         (status = 404, response = ArtifactNotFound),
-        (status = 408, response = RequestTimeout),
         (status = 409, response = Conflict),
         (status = 410, response = ArtifactExpired),
         (status = 412, response = PreconditionFailed),
-        (status = 413, response = PayloadTooLarge),
-        (status = 415, response = UnsupportedMediaType),
         (status = 422, response = DigestMismatch),
-        (status = 500, response = InternalError),
-        (status = 502, response = ProviderError),
-        (status = 503, response = ServiceUnavailable),
+        UsualErrorsWithBody,
     )
 )]
 pub(in crate::http) async fn put(

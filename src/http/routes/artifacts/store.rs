@@ -17,10 +17,7 @@ use super::super::super::error::ApiError;
 use super::super::super::extract::form::{self, Form, FormContent};
 use super::super::super::extract::params::{Pairs, from_pairs, own_pairs, text};
 use super::super::super::extract::{body, json};
-use super::super::super::openapi::{
-    AccessDenied, Binary, Conflict, DigestMismatch, InternalError, InvalidRequest, PayloadTooLarge, ProviderError,
-    RequestTimeout, ServiceUnavailable, SessionNotFound, Unauthenticated, UnsupportedMediaType,
-};
+use super::super::super::openapi::{Binary, Conflict, DigestMismatch, SessionNotFound, UsualErrorsWithBody};
 use super::super::super::view::{self, ArtifactView};
 use crate::domain::artifact::{Artifact, Description};
 use crate::domain::digest::Sha256Digest;
@@ -189,18 +186,10 @@ pub(in crate::http) struct StoreForm {
             ("Location" = String, description = "Where the record is."),
             ("ETag" = String, description = "The entity tag of the record."),
         )),
-        (status = 400, response = InvalidRequest),
-        (status = 401, response = Unauthenticated),
-        (status = 403, response = AccessDenied),
         (status = 404, response = SessionNotFound),
-        (status = 408, response = RequestTimeout),
         (status = 409, response = Conflict),
-        (status = 413, response = PayloadTooLarge),
-        (status = 415, response = UnsupportedMediaType),
         (status = 422, response = DigestMismatch),
-        (status = 500, response = InternalError),
-        (status = 502, response = ProviderError),
-        (status = 503, response = ServiceUnavailable),
+        UsualErrorsWithBody,
     )
 )]
 pub(in crate::http) async fn store(
