@@ -19,8 +19,8 @@ use crate::http::Gate;
 const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// A client that takes nothing of its answer for so long has given up.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
-/// Idle connections get so long to close once all requests are answered.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Once all requests are answered, slow readers get so long to take the rest, and idle connections to close.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// When no file descriptor is left, waiting lets some be closed.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
