@@ -1,6 +1,7 @@
 //! One file per resource or action: its parameters, its body, its answer, its handler.
 
 mod artifacts;
+mod grid;
 mod operation;
 mod sessions;
 mod whoami;
@@ -19,6 +20,7 @@ pub(super) fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(sessions::create))
         .routes(routes!(sessions::get, sessions::patch, sessions::delete))
         .routes(routes!(sessions::extend))
+        .routes(routes!(grid::parse))
         .routes(routes!(whoami::whoami))
 }
 

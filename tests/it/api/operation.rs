@@ -68,3 +68,30 @@ async fn requests_are_counted_by_route_and_not_by_what_callers_send() {
         assert!(!figures.text().contains(private), "{private}");
     }
 }
+
+#[tokio::test]
+async fn a_key_can_be_taken_apart() {
+    let app = TestApp::in_memory().await;
+    let alice = app.user("alice");
+    let file = alice.stored("scope=user", "x").await;
+    alice.put(&file.content).body("y").await.expect(200);
+    let (id, sandbox) = (file.text("artifact_id"), app.sandbox.as_str());
+    let key = alice.get(&file.path).await.json()["key"].as_str().unwrap().to_owned();
+    for (key, expected) in [
+        (key, json!({"sandbox_id": sandbox, "scope": "user", "user_id": "alice", "artifact_id": id, "revision": 2})),
+        (
+            format!("grid/a%2Fb/sessions/%2E%2E/{id}"),
+            json!({"sandbox_id": "a/b", "scope": "session", "session_id": "..", "artifact_id": id, "revision": 1}),
+        ),
+        (
+            format!("grid/app/shared/{id}.13"),
+            json!({"sandbox_id": "app", "scope": "sandbox", "artifact_id": id, "revision": 13}),
+        ),
+    ] {
+        let query = key.replace('%', "%25");
+        assert_eq!(alice.get(&format!("/v1/grid/parse?key={query}")).await.expect(200).json(), expected);
+    }
+    for query in ["", "?key=", "?key=grid", "?key=grid/app/users/alice/x", "?kee=grid"] {
+        alice.get(&format!("/v1/grid/parse{query}")).await.problem(400, "invalid_request");
+    }
+}
