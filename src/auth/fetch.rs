@@ -40,6 +40,8 @@ pub(super) enum FetchError {
     TooLarge,
     #[error("it is not a JSON Web Key Set")]
     NotAKeySet,
+    #[error("the key set has no key that can verify tokens")]
+    NoUsableKey,
 }
 
 impl Source {
@@ -78,7 +80,12 @@ fn parse(json: &[u8]) -> Result<Vec<VerifyingKey>, FetchError> {
     if json.len() > MAX_BYTES {
         return Err(FetchError::TooLarge);
     }
-    VerifyingKey::from_jwks(json).ok_or(FetchError::NotAKeySet)
+    match VerifyingKey::from_jwks(json) {
+        None => Err(FetchError::NotAKeySet),
+        // Rather the old keys, or an error at start, than a service that silently refuses everybody.
+        Some(keys) if keys.is_empty() => Err(FetchError::NoUsableKey),
+        Some(keys) => Ok(keys),
+    }
 }
 
 /// Without user, password and query, which may be secret.

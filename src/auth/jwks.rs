@@ -64,6 +64,16 @@ impl State {
         self.retry_at.is_none_or(|at| now >= at)
     }
 
+    /// Forgets all times when they lie ahead: the clock was wrong then and has been set right.
+    fn distrust_the_future(&mut self, now: Timestamp) {
+        let latest = now.plus_seconds(COOL_DOWN_SECONDS);
+        if self.fetched.as_ref().is_some_and(|fetched| fetched.at > latest) {
+            self.fetched = None;
+        }
+        self.retry_at = self.retry_at.filter(|at| *at <= latest);
+        self.next_for_unknown = self.next_for_unknown.filter(|at| *at <= latest);
+    }
+
     fn store(&mut self, keys: Vec<VerifyingKey>, now: Timestamp) {
         self.fetched = Some(Fetched { keys: keys.into(), at: now });
         self.generation += 1;
@@ -101,7 +111,8 @@ impl KeySet {
     async fn keys(self: &Arc<Self>) -> Option<Arc<[VerifyingKey]>> {
         let now = self.clock.now();
         let (fresh, usable, may_try) = {
-            let state = self.state.lock();
+            let mut state = self.state.lock();
+            state.distrust_the_future(now);
             (state.keys(now, FRESH_SECONDS), state.keys(now, USABLE_SECONDS), state.may_try(now))
         };
         if fresh.is_some() || (usable.is_some() && !may_try) {

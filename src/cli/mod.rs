@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use tokio::net::TcpListener;
-use tracing::error;
+use tracing::{error, warn};
 
 use crate::auth::{TokenRequest, mint};
 use crate::bootstrap::{self, StartError};
@@ -115,6 +115,9 @@ fn failed(error: &(dyn std::error::Error + 'static)) -> ExitCode {
 
 async fn serve(config: &Config) -> Result<(), StartError> {
     let auth = bootstrap::auth_options(config)?;
+    if config.auth.takes_tokens_of_others() {
+        warn!("AUTH_AUDIENCE is not set: every token that the issuer of the keys signs for anyone may read and write");
+    }
     let service = bootstrap::service(config).await?;
     let (router, gate) = bootstrap::router(config, service.clone(), auth.clone())?;
     let address = config.server.bind;

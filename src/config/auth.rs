@@ -101,6 +101,13 @@ impl AuthConfig {
         })
     }
 
+    /// Whether an issuer's tokens are taken without asking whom they are meant for.
+    pub fn takes_tokens_of_others(&self) -> bool {
+        let public = self.public_key.is_some() || self.public_key_file.is_some();
+        let issued = public || self.jwks_url.is_some() || self.jwks_file.is_some();
+        issued && self.audiences.is_empty()
+    }
+
     /// Whether there is any key to verify tokens with.
     pub fn is_configured(&self) -> bool {
         !self.secrets.is_empty()

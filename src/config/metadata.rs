@@ -17,6 +17,9 @@ settings! { "Records and sessions":
         "How all keys begin, with redis, so that several services can share a server.");
 }
 
+/// Checked again when it is known where the bytes are.
+pub(super) const SQLITE_PATH_SETTING: Setting = SQLITE_PATH;
+
 /// The metadata provider and what it needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MetadataConfig {

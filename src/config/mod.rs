@@ -102,15 +102,13 @@ impl Config {
             );
             return Err(values.reject(&server::BIND_SETTING, problem));
         }
-        Ok(Self {
-            server,
-            auth,
-            storage: storage?,
-            metadata: metadata?,
-            limits: limits?,
-            logging: logging?,
-            listing: Vec::new(),
-        })
+        let (storage, metadata) = (storage?, metadata?);
+        if let (StorageConfig::Sqlite { path: bytes }, MetadataConfig::Sqlite { path: records }) = (&storage, &metadata)
+            && bytes == records
+        {
+            return Err(values.reject(&metadata::SQLITE_PATH_SETTING, "must be another file than ARTIFACT_SQLITE_PATH"));
+        }
+        Ok(Self { server, auth, storage, metadata, limits: limits?, logging: logging?, listing: Vec::new() })
     }
 
     /// Whether there is a key to verify tokens with. If not, the server listens on loopback only.

@@ -3,11 +3,12 @@
 use super::error::ConfigError;
 use super::{CONFIG_FILE, all_settings};
 
-/// How the names of our settings begin. Names that begin otherwise belong to other programs, and so do
-/// the `AWS_…` and `OTEL_…` ones that we do not read.
-const PREFIXES: [&str; 16] = [
-    "ARTIFACTD_",
-    "ARTIFACT_",
+/// How names begin that are this service's alone.
+const OURS: [&str; 6] =
+    ["ARTIFACTD_", "ARTIFACT_", "URL_SIGNING_", "MAX_BATCH_", "RATE_LIMIT_PER_SECOND", "RATE_LIMIT_BURST"];
+
+/// How names begin that other programs use, too: only what looks like a setting of ours is meant for us.
+const SHARED: [&str; 12] = [
     "SESSION_",
     "AUTH_",
     "TTL_",
@@ -15,25 +16,31 @@ const PREFIXES: [&str; 16] = [
     "S3_",
     "MAX_UPLOAD_",
     "MAX_META_",
-    "MAX_BATCH_",
     "MAX_CONCURRENT_",
-    "RATE_LIMIT_",
     "SWEEP_",
     "SHUTDOWN_",
     "CORS_",
-    "URL_SIGNING_",
+    "LOG_",
 ];
 
-/// What else begins like one of ours: desktops set it.
-const FOREIGN: [&str; 1] = ["SESSION_MANAGER"];
+/// What looks like a setting of ours but is one of Auth.js.
+const FOREIGN: &str = "AUTH_URL";
 
-/// How much a name must look like a setting (Jaro-Winkler, at most 1) to be suggested.
+/// What the tests of this service set for themselves.
+const TESTS: &str = "ARTIFACTD_TEST_";
+
+/// How much a name must look like a setting (Jaro-Winkler, at most 1) to be taken for it.
 const SIMILAR: f64 = 0.85;
+/// How much it must do so when other programs have such names.
+const VERY_SIMILAR: f64 = 0.9;
 
 /// The error for a variable that is not a setting, if it must be meant for this service.
 pub(super) fn variable(name: &str, value: &str) -> Option<ConfigError> {
-    let ours = PREFIXES.iter().any(|prefix| name.starts_with(prefix));
-    (ours && !FOREIGN.contains(&name) && !is_service_link(name, value)).then(|| error(name, |name| name.to_owned()))
+    let begins_with = |prefixes: &[&str]| prefixes.iter().any(|prefix| name.starts_with(prefix));
+    let ours = begins_with(&OURS) && !name.starts_with(TESTS);
+    let nearly_ours = begins_with(&SHARED) && nearest(name).is_some_and(|(similarity, _)| similarity >= VERY_SIMILAR);
+    ((ours || nearly_ours) && name != FOREIGN && !is_service_link(name, value))
+        .then(|| error(name, |name| name.to_owned()))
 }
 
 /// The error for a key of the TOML file that is not a setting.
@@ -50,14 +57,15 @@ fn is_service_link(name: &str, value: &str) -> bool {
     name.ends_with("_SERVICE_HOST") || name.contains("_SERVICE_PORT") || port || port_url
 }
 
+/// The setting that `name` looks like most, and how much.
+fn nearest(name: &str) -> Option<(f64, &'static str)> {
+    let name = name.to_ascii_uppercase();
+    let similarities = all_settings().map(|setting| (strsim::jaro_winkler(setting.name, &name), setting.name));
+    similarities.max_by(|(one, _), (other, _)| one.total_cmp(other))
+}
+
 fn error(name: &str, spell: impl Fn(&str) -> String) -> ConfigError {
-    let upper = name.to_ascii_uppercase();
-    let similarity = |known: &str| strsim::jaro_winkler(known, &upper);
-    let nearest = all_settings()
-        .map(|setting| (similarity(setting.name), setting.name))
-        .max_by(|(one, _), (other, _)| one.total_cmp(other))
-        .filter(|(similarity, _)| *similarity >= SIMILAR);
-    let problem = match nearest {
+    let problem = match nearest(name).filter(|(similarity, _)| *similarity >= SIMILAR) {
         Some((_, known)) => format!("is not a known setting; did you mean {}?", spell(known)),
         None => "is not a known setting".to_owned(),
     };
@@ -100,6 +108,13 @@ mod tests {
             ("AWS_PROFILE", "dev"),
             ("AWS_EC2_METADATA_DISABLED", "true"),
             ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4317"),
+            ("SESSION_SECRET", "x"),
+            ("AUTH_SECRET", "x"),
+            ("AUTH_URL", "http://app"),
+            ("S3_BUCKET", "x"),
+            ("S3_ACCESS_KEY", "x"),
+            ("LOG_LEVEL", "debug"),
+            ("ARTIFACTD_TEST_S3_BUCKET", "x"),
             ("SESSION_MANAGER", "local/host:@/tmp/.ICE-unix/1,unix/host:/tmp/.ICE-unix/1"),
             ("SSH_AUTH_SOCK", "/tmp/agent"),
             ("ARTIFACTD_SERVICE_HOST", "10.0.0.1"),

@@ -15,7 +15,7 @@ use crate::domain::media_type::MediaType;
 use crate::domain::scope::{Partition, Scope};
 use crate::domain::session::Session;
 use crate::fault::Fault;
-use crate::storage::{BodyError, Key, PutOptions};
+use crate::storage::{BodyError, Key, PutError, PutOptions};
 
 /// What a caller says of a file to be stored.
 #[derive(Debug, Clone, Default)]
@@ -161,7 +161,16 @@ impl ArtifactStore {
         let announced = Announced { limit, length: incoming.length, sha256: incoming.sha256 };
         let options = PutOptions { content_type: mime.clone(), content_length: incoming.length };
         let mut meter = Meter::new(incoming.body, announced);
-        let stored = self.service.storage.put(key, &mut meter, &options).await?;
+        let stored = match self.service.storage.put(key, &mut meter, &options).await {
+            Ok(stored) => stored,
+            Err(error) => {
+                // After a fault the provider may have stored what it could not say it had.
+                if matches!(error, PutError::Fault(_)) {
+                    self.service.discard(key).await;
+                }
+                return Err(error.into());
+            }
+        };
         let Some((bytes, sha256)) = meter.finish() else {
             self.service.discard(key).await;
             let provider = self.service.storage.name();

@@ -1,16 +1,22 @@
 //! Removes what is over: expired artifacts, ended sessions, garbage, and uploads that never became files.
 
+use std::collections::HashSet;
+use std::hash::Hash;
 use std::time::Duration;
 
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::{Error, Service};
+use crate::domain::artifact::Artifact;
 use crate::domain::grid::GridKey;
+use crate::domain::session::Session;
 use crate::domain::time::Timestamp;
-use crate::fault::Chain;
+use crate::fault::{Chain, Fault, FaultKind};
 use crate::metadata::{Garbage, Replaced};
-use crate::storage::{Key, ObjectInfo};
+use crate::storage::ObjectInfo;
 
 /// How many things of a kind are looked at together.
 const PAGE: usize = 100;
@@ -50,8 +56,13 @@ impl Service {
 
     /// Sweeps every `interval` until cancelled.
     pub async fn sweep_every(self, interval: Duration, cancelled: CancellationToken) {
-        while cancelled.run_until_cancelled(tokio::time::sleep(interval)).await.is_some() {
-            let swept = self.sweep(self.clock.now()).await;
+        loop {
+            let round = async {
+                tokio::time::sleep(interval).await;
+                self.sweep(self.clock.now()).await
+            };
+            // A sweep may end anywhere, as a crash may end it: notes of garbage make up for both.
+            let Some(swept) = cancelled.run_until_cancelled(round).await else { return };
             if swept != Swept::default() {
                 info!(?swept, "swept");
             }
@@ -68,7 +79,7 @@ impl Service {
             let Some(last) = page.last() else { return Ok(swept) };
             after = Some(last.key.clone());
             for object in page {
-                if is_abandoned(&object, now) && !self.is_in_use(&object.key).await? {
+                if self.is_orphan(&object, now).await? {
                     self.storage.delete(&object.key).await?;
                     swept += 1;
                 }
@@ -76,60 +87,47 @@ impl Service {
         }
     }
 
-    async fn is_in_use(&self, key: &Key) -> Result<bool, Error> {
-        // What is no key of the grid was not written by this service: it is not ours to remove.
-        let Ok(key) = key.as_str().parse::<GridKey>() else { return Ok(true) };
+    /// Whether a record points at these bytes.
+    async fn is_in_use(&self, key: &GridKey) -> Result<bool, Error> {
         let record = self.metadata.artifact(key.artifact).await?;
-        Ok(record.is_some_and(|artifact| artifact.key() == key))
+        Ok(record.is_some_and(|artifact| artifact.key() == *key))
+    }
+
+    async fn is_orphan(&self, object: &ObjectInfo, now: Timestamp) -> Result<bool, Error> {
+        // What is no key of the grid was not written by this service: it is not ours to remove.
+        let Ok(key) = object.key.as_str().parse::<GridKey>() else { return Ok(false) };
+        if !is_abandoned(object, now) {
+            return Ok(false);
+        }
+        Ok(match self.metadata.artifact(key.artifact).await? {
+            None => true,
+            // What was just replaced may still be read; its note of garbage has it removed.
+            Some(artifact) => artifact.key() != key && now.seconds_since(artifact.updated_at) > ABANDONED_AFTER_SECONDS,
+        })
     }
 
     async fn sweep_artifacts(&self, now: Timestamp, failures: &mut u64) -> Result<u64, Error> {
-        let mut swept = 0;
-        for _ in 0..MAX_PAGES {
-            let expired = self.metadata.expired_artifacts(now, PAGE).await?;
-            if expired.is_empty() {
-                break;
-            }
-            for artifact in expired {
-                // Only this version: whoever gave it a longer life just now keeps it.
-                let removed = self.remove(artifact).await.map(|replaced| u64::from(replaced == Replaced::Done));
-                swept += settle(removed, failures);
-            }
-        }
-        Ok(swept)
+        let find = |limit| self.metadata.expired_artifacts(now, limit);
+        // Only this version: whoever gave it a longer life just now keeps it.
+        let remove = |artifact| async { Ok(u64::from(self.remove(artifact).await? == Replaced::Done)) }.boxed();
+        sweep_each(find, |artifact: &Artifact| artifact.id, remove, failures).await
     }
 
     async fn sweep_sessions(&self, now: Timestamp, failures: &mut u64) -> Result<u64, Error> {
-        let mut swept = 0;
-        for _ in 0..MAX_PAGES {
-            let ended = self.metadata.expired_sessions(now, PAGE).await?;
-            if ended.is_empty() {
-                break;
-            }
-            for session in ended {
-                swept += settle(self.remove_session(&session).await.map(|()| 1), failures);
-            }
-        }
-        Ok(swept)
+        let find = |limit| self.metadata.expired_sessions(now, limit);
+        let remove = |session| async move { self.remove_session(&session).await.map(|()| 1) }.boxed();
+        sweep_each(find, |session: &Session| (session.sandbox.clone(), session.id.clone()), remove, failures).await
     }
 
     async fn sweep_garbage(&self, now: Timestamp, failures: &mut u64) -> Result<u64, Error> {
-        let mut swept = 0;
-        for _ in 0..MAX_PAGES {
-            let due = self.metadata.due_garbage(now, PAGE).await?;
-            if due.is_empty() {
-                break;
-            }
-            for garbage in due {
-                swept += settle(self.collect_unused(&garbage).await, failures);
-            }
-        }
-        Ok(swept)
+        let find = |limit| self.metadata.due_garbage(now, limit);
+        let collect = |garbage| async move { self.collect_unused(&garbage).await }.boxed();
+        sweep_each(find, |garbage: &Garbage| garbage.key.clone(), collect, failures).await
     }
 
     /// Acts on a note of garbage: 1 when bytes were removed.
     async fn collect_unused(&self, garbage: &Garbage) -> Result<u64, Error> {
-        if self.is_in_use(&Key::from(&garbage.key)).await? {
+        if self.is_in_use(&garbage.key).await? {
             // The change that wrote the note was never committed.
             self.metadata.forget_garbage(garbage).await?;
             return Ok(0);
@@ -155,6 +153,37 @@ impl Service {
 
 fn is_abandoned(object: &ObjectInfo, now: Timestamp) -> bool {
     now.seconds_since(object.stored_at) > ABANDONED_AFTER_SECONDS
+}
+
+/// Removes what `find` finds, page by page; `find` goes on finding what could not be removed. What fails
+/// is passed over, unless a provider is away: then all else would fail as well.
+async fn sweep_each<'a, T, K: Eq + Hash>(
+    find: impl Fn(usize) -> BoxFuture<'a, Result<Vec<T>, Fault>>,
+    name: impl Fn(&T) -> K,
+    remove: impl Fn(T) -> BoxFuture<'a, Result<u64, Error>>,
+    failures: &mut u64,
+) -> Result<u64, Error> {
+    let mut swept = 0;
+    let mut tried = HashSet::new();
+    for _ in 0..MAX_PAGES {
+        let found = find(PAGE + tried.len()).await?;
+        let fresh: Vec<T> = found.into_iter().filter(|item| tried.insert(name(item))).collect();
+        if fresh.is_empty() {
+            break;
+        }
+        for item in fresh {
+            let key = name(&item);
+            let removed = remove(item).await;
+            if matches!(&removed, Err(Error::Fault(fault)) if fault.kind == FaultKind::Unavailable) {
+                return removed.map(|_| swept);
+            }
+            if removed.is_ok() {
+                tried.remove(&key);
+            }
+            swept += settle(removed, failures);
+        }
+    }
+    Ok(swept)
 }
 
 /// The count, or none and one more failure, which is logged.

@@ -53,7 +53,8 @@ impl Writer {
             let keep = result.is_ok();
             let answer = move |committed: Committed| {
                 // Nobody listens any more when the caller has gone; the work is done all the same.
-                let _ = sender.send(committed.map_err(Error::Commit).and(result));
+                // A job's own error says more than that of the transaction it took down.
+                let _ = sender.send(result.and_then(|value| committed.map_err(Error::Commit).map(|()| value)));
             };
             Done { keep, answer: Box::new(answer) }
         });
@@ -87,7 +88,12 @@ fn transact(
         let done = job(&savepoint);
         // Noted before anything else can fail, so that whoever waits is told.
         answers.push(done.answer);
-        if done.keep { savepoint.commit()? } else { savepoint.finish()? }
+        if done.keep {
+            savepoint.commit()?;
+        } else {
+            // Undone by dropping: after some errors (disk full) SQLite has undone everything already.
+            drop(savepoint);
+        }
     }
     transaction.commit()
 }

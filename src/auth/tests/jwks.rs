@@ -238,7 +238,8 @@ async fn the_token_selects_the_key() {
         (vec![one.jwk("1"), ed.jwk("1")], ed.sign_with_kid("1"), Ok(())),
         (vec![one.jwk("1")], ed.sign_with_kid("1"), Err(AuthError::AlgorithmNotAllowed)),
         (vec![one.jwk("1")], unnamed(&ed), Err(AuthError::AlgorithmNotAllowed)),
-        (vec![], unnamed(&one), Err(AuthError::AlgorithmNotAllowed)),
+        // A set without any key is a mistake of the issuer, not of the caller.
+        (vec![], unnamed(&one), Err(AuthError::KeysUnavailable)),
     ];
     for (keys, token, expected) in cases {
         let issuer = Issuer::with_keys(&keys).await;
@@ -259,6 +260,7 @@ async fn keys_that_are_for_something_else_are_passed_over() {
     };
     let oct = json!({ "kty": "oct", "kid": "a", "k": URL_SAFE_NO_PAD.encode(SECRET) });
     let hmac = TestKey::secret(SECRET).sign_with_kid("a");
+    let other = TestKey::ed25519();
     let cases = [
         (jwk(&key, json!({ "use": "sig", "key_ops": ["verify"], "alg": "ES256" })), key.sign_with_kid("a"), Ok(())),
         (jwk(&key, json!({ "use": "enc" })), key.sign_with_kid("a"), Err(AuthError::UnknownKey)),
@@ -276,7 +278,7 @@ async fn keys_that_are_for_something_else_are_passed_over() {
     for (jwk, token, expected) in cases {
         // What cannot be understood does not spoil the rest of the set.
         let strange = [json!(null), json!({ "kty": "AKP" }), json!({ "kty": "EC", "crv": 1 }), json!({ "use": 1 })];
-        let keys: Vec<_> = strange.into_iter().chain([jwk.clone()]).collect();
+        let keys: Vec<_> = strange.into_iter().chain([jwk.clone(), other.jwk("other")]).collect();
         let issuer = Issuer::with_keys(&keys).await;
         let outcome = authenticator(vec![issuer.source()]).authenticate(&token).await;
         assert_eq!(outcome.map(drop), expected, "{jwk}");
@@ -335,4 +337,28 @@ async fn a_file_is_read_again_when_its_keys_change() {
     std::fs::remove_file(&path).unwrap();
     clock.advance_seconds(3_600);
     assert!(auth.authenticate(&lasting(&new, "new")).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_set_without_a_usable_key_does_not_replace_a_good_one() {
+    let key = TestKey::p256();
+    let issuer = Issuer::with_keys(&[key.jwk("a")]).await;
+    let (auth, clock) = with_clock(vec![issuer.source()]);
+    let token = lasting(&key, "a");
+    assert!(auth.authenticate(&token).await.is_ok());
+    issuer.publish(&[]);
+    clock.advance_seconds(301);
+    assert!(auth.authenticate(&token).await.is_ok());
+    assert_eq!(issuer.requests(), 2);
+}
+
+#[tokio::test]
+async fn keys_fetched_by_a_clock_that_was_ahead_are_fetched_again() {
+    let key = TestKey::p256();
+    let issuer = Issuer::with_keys(&[key.jwk("a")]).await;
+    let (auth, clock) = with_clock(vec![issuer.source()]);
+    assert!(auth.authenticate(&lasting(&key, "a")).await.is_ok());
+    clock.advance_seconds(-3600);
+    assert!(auth.authenticate(&lasting(&key, "a")).await.is_ok());
+    assert_eq!(issuer.requests(), 2);
 }

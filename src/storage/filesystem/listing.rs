@@ -75,8 +75,12 @@ impl Listing<'_> {
         let mut names = BTreeSet::new();
         let entries = match fs::read_dir(folder) {
             Ok(entries) => entries,
-            // Never there, removed since, or an object.
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(names),
+            // Never there, removed since, or an object; but the root is there as long as the storage works.
+            Err(error)
+                if !base.is_empty() && matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
+            {
+                return Ok(names);
+            }
             Err(error) => return Err(error),
         };
         for entry in entries {

@@ -62,7 +62,11 @@ fn remove_leftovers(temp: &Path) -> io::Result<()> {
     for entry in fs::read_dir(temp)? {
         let folder = entry?.path();
         if folder.is_dir() && is_abandoned(&folder)? {
-            fs::remove_dir_all(&folder)?;
+            match fs::remove_dir_all(&folder) {
+                // Another process removed it at the same time: its owner at its end, or one that starts, too.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                removed => removed?,
+            }
         }
     }
     Ok(())
