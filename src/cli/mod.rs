@@ -114,6 +114,10 @@ fn failed(error: &(dyn std::error::Error + 'static)) -> ExitCode {
 }
 
 async fn serve(config: &Config) -> Result<(), StartError> {
+    // Each connection takes a file descriptor, and many systems allow few unless asked for more.
+    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+        warn!(%error, "the limit of open files could not be raised");
+    }
     let auth = bootstrap::auth_options(config)?;
     if config.auth.takes_tokens_of_others() {
         warn!("AUTH_AUDIENCE is not set: every token that the issuer of the keys signs for anyone may read and write");

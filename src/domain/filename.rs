@@ -35,7 +35,7 @@ impl FromStr for Filename {
         if text.len() > MAX_FILENAME_BYTES {
             return Err(format!("must take at most {MAX_FILENAME_BYTES} bytes").into());
         }
-        if text.chars().any(char::is_control) {
+        if text.chars().any(|c| c.is_control() || is_misleading(c)) {
             return Err(Invalid::new("must not contain control characters"));
         }
         if text.split(['/', '\\']).any(|segment| matches!(segment, "" | "." | "..")) {
@@ -43,6 +43,11 @@ impl FromStr for Filename {
         }
         Ok(Self(text.into()))
     }
+}
+
+/// Line separators, and what turns the direction of text: it makes `gpj.exe` look like `exe.jpg`.
+fn is_misleading(character: char) -> bool {
+    matches!(character, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 impl fmt::Display for Filename {
@@ -70,7 +75,19 @@ mod tests {
 
     #[test]
     fn names_that_could_leave_a_folder_or_a_header_are_refused() {
-        for name in ["", "/etc/passwd", "../x", "a/../b", "a//b", "a/", "..\\x", "a\r\nb", "a\0b", &"x".repeat(1025)] {
+        for name in [
+            "",
+            "/etc/passwd",
+            "../x",
+            "a/../b",
+            "a//b",
+            "a/",
+            "..\\x",
+            "a\r\nb",
+            "a\0b",
+            "a\u{202e}gpj.exe",
+            &"x".repeat(1025),
+        ] {
             assert!(name.parse::<Filename>().is_err(), "{name:?}");
         }
     }

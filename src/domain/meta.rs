@@ -8,6 +8,9 @@ use super::Invalid;
 /// How deep objects and arrays may nest, the outermost object counting as one.
 pub const MAX_META_DEPTH: usize = 32;
 
+/// The longest text that is read at all, in bytes.
+pub const MAX_META_TEXT_BYTES: usize = 1024 * 1024;
+
 /// A JSON object of bounded depth. Its size is bounded by the service's own limit.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(try_from = "Value")]
@@ -68,11 +71,15 @@ impl TryFrom<Value> for Meta {
     }
 }
 
-/// From JSON text.
+/// From JSON text of at most [`MAX_META_TEXT_BYTES`].
 impl std::str::FromStr for Meta {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
+        // Looked at first: as values, text can take a hundred times its size.
+        if text.len() > MAX_META_TEXT_BYTES {
+            return Err(format!("must take at most {MAX_META_TEXT_BYTES} bytes as JSON").into());
+        }
         let value: Value =
             serde_json::from_str(text).map_err(|error| Invalid::from(format!("must be JSON: {error}")))?;
         value.try_into()

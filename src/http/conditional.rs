@@ -25,6 +25,12 @@ struct Tag {
 
 /// What `If-Match` expects of an artifact that is to be changed. Weak tags never match.
 pub(super) fn if_match(headers: &HeaderMap) -> Result<Expectation, ApiError> {
+    for other in [header::IF_NONE_MATCH, header::IF_UNMODIFIED_SINCE] {
+        // To ignore it would be to make a change that the caller did not want.
+        if headers.contains_key(&other) {
+            return Err(ApiError::field(other.as_str(), "cannot be a condition of a change; use If-Match"));
+        }
+    }
     Ok(match tags(headers, &header::IF_MATCH)? {
         None | Some(Tags::Any) => Expectation::Anything,
         Some(Tags::List(tags)) => {

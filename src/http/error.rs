@@ -11,6 +11,9 @@ use crate::fault::{Chain, FaultKind};
 use crate::policy;
 use crate::storage::BodyError;
 
+/// How much of a name or value an answer quotes.
+const MAX_QUOTED_CHARS: usize = 200;
+
 /// Why a request was not answered as hoped.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
@@ -70,7 +73,8 @@ pub enum ApiError {
 impl ApiError {
     /// One wrong field, parameter or header.
     pub(super) fn field(field: impl Into<String>, message: impl ToString) -> Self {
-        Self::Invalid(vec![FieldError { field: field.into(), message: message.to_string() }])
+        let (field, message) = (shortened(field.into()), shortened(message.to_string()));
+        Self::Invalid(vec![FieldError { field, message }])
     }
 
     /// The kind of problem.
@@ -92,7 +96,7 @@ impl ApiError {
 
     /// What the caller is told: all of it when the caller can act on it, nothing of the inside else.
     fn detail(&self) -> String {
-        match self.code() {
+        shortened(match self.code() {
             Code::ProviderUnavailable => "a provider behind the service cannot be reached; try again later".to_owned(),
             Code::ProviderError => "a provider behind the service failed".to_owned(),
             Code::Internal => "something went wrong inside the service".to_owned(),
@@ -102,7 +106,7 @@ impl ApiError {
                 }
                 error => error.to_string(),
             },
-        }
+        })
     }
 
     fn field_errors(&self) -> Vec<FieldError> {
@@ -144,8 +148,16 @@ impl From<BodyError> for ApiError {
     }
 }
 
+/// `text`, or its beginning: it may quote what the caller sent, however long that was.
+fn shortened(text: String) -> String {
+    match text.char_indices().nth(MAX_QUOTED_CHARS) {
+        None => text,
+        Some((end, _)) => format!("{}…", &text[..end]),
+    }
+}
+
 /// The cause of an error answer, for the access log: the whole chain when an operator has to look; else
-/// the code and the fields, as the texts may quote what the caller sent.
+/// the code alone, as the texts may quote what the caller sent.
 #[derive(Clone)]
 pub(super) struct LoggedCause(pub Arc<str>);
 
@@ -154,8 +166,7 @@ impl LoggedCause {
         if error.code().status().is_server_error() {
             return Self(Chain(error).to_string().into());
         }
-        let fields: Vec<String> = error.field_errors().into_iter().map(|error| error.field).collect();
-        Self(format!("{} {}", error.code(), fields.join(" ")).trim_end().into())
+        Self(error.code().to_string().into())
     }
 }
 

@@ -2,12 +2,13 @@
 
 use std::ops::Range;
 
-use futures::StreamExt as _;
+use futures::{StreamExt as _, TryStreamExt as _};
 
 use super::access::Action;
 use super::{ArtifactStore, Error};
 use crate::domain::artifact::Artifact;
 use crate::domain::id::ArtifactId;
+use crate::fault::Fault;
 use crate::storage::{ByteStream, Key};
 
 impl ArtifactStore {
@@ -23,8 +24,9 @@ impl ArtifactStore {
         }
         let key = Key::from(&artifact.key());
         let storage = self.service.storage_named(&artifact.content.provider)?;
+        let length = range.as_ref().map_or(artifact.content.bytes, |range| range.end - range.start);
         match storage.get(&key, range).await? {
-            Some(bytes) => Ok(bytes),
+            Some(bytes) => Ok(exactly(length, bytes, storage.name())),
             None => {
                 // Deleted in this moment? Then that is the answer.
                 self.find(artifact.id, Action::Read).await?;
@@ -32,4 +34,20 @@ impl ArtifactStore {
             }
         }
     }
+}
+
+/// `bytes`, with an error where they are fewer or more than `length`: the store was tampered with.
+fn exactly(length: u64, bytes: ByteStream, provider: &'static str) -> ByteStream {
+    let wrong = move || Fault::broken(provider, "reading", "the bytes are not as many as were stored");
+    futures::stream::try_unfold((bytes, length), move |(mut bytes, left)| async move {
+        match bytes.try_next().await? {
+            Some(chunk) => {
+                let left = left.checked_sub(chunk.len() as u64).ok_or_else(wrong)?;
+                Ok(Some((chunk, (bytes, left))))
+            }
+            None if left == 0 => Ok(None),
+            None => Err(wrong()),
+        }
+    })
+    .boxed()
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::HeaderMap;
-use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use bytes::{Bytes, BytesMut};
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
@@ -86,7 +86,11 @@ pub(in crate::http) fn announced_digest(
 }
 
 /// Bytes are kept as they come: a coding would be lost on the way.
-pub(in crate::http) fn refuse_content_encoding(headers: &HeaderMap) -> Result<(), ApiError> {
+pub(in crate::http) fn refuse_codings(headers: &HeaderMap) -> Result<(), ApiError> {
+    let mut transfer = headers.get_all(TRANSFER_ENCODING).iter();
+    if !transfer.all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked")) {
+        return Err(ApiError::UnsupportedMediaType("no Transfer-Encoding but chunked is supported"));
+    }
     let mut codings = headers.get_all(CONTENT_ENCODING).iter();
     if codings.all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
         return Ok(());

@@ -57,7 +57,6 @@ pub(in crate::http) enum FormContent {
 pub(in crate::http) async fn read(headers: &HeaderMap, body: Body, store: &ArtifactStore) -> Result<Form, ApiError> {
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let boundary = multer::parse_boundary(content_type).map_err(malformed)?;
-    store.check_may_write()?;
     let held = Held::default();
     let mut form = Multipart::new(Bounded { inner: body::stream(body), held: held.clone(), paused: false }, boundary);
     let mut fields = Pairs::new();

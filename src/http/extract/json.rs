@@ -3,10 +3,13 @@
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use axum::http::header::CONTENT_TYPE;
-use serde::de::DeserializeOwned;
+use serde::Deserialize as _;
+use serde::de::{DeserializeOwned, Deserializer, Error as _};
+use serde_json::value::RawValue;
 
 use super::super::error::ApiError;
 use super::body;
+use crate::domain::meta::Meta;
 
 /// Enough for every JSON body but that of a store, and so much more than `meta` may take that too
 /// large a `meta` is answered as such.
@@ -29,6 +32,14 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
     }
 }
 
+/// Metadata in a body: its size is looked at before its values are built.
+pub(in crate::http) fn meta<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Meta>, D::Error> {
+    match Option::<Box<RawValue>>::deserialize(deserializer)? {
+        Some(text) => text.get().parse().map(Some).map_err(D::Error::custom),
+        None => Ok(None),
+    }
+}
+
 /// A JSON body that may be left out.
 pub(in crate::http) struct OptionalJson<T>(pub T);
 
@@ -47,6 +58,10 @@ impl<S: Sync, T: DeserializeOwned + Default> FromRequest<S> for OptionalJson<T> 
 /// Reads a JSON body of at most `limit` bytes.
 pub(in crate::http) async fn parse<T: DeserializeOwned>(body: Body, limit: usize) -> Result<T, ApiError> {
     let text = body::whole(body, limit).await?;
+    if text.trim_ascii_start().first() != Some(&b'{') {
+        // An array would be taken for the members in their order.
+        return Err(ApiError::Malformed("the body must be a JSON object".to_owned()));
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(&text);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();

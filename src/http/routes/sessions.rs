@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::super::AppState;
 use super::super::error::ApiError;
-use super::super::extract::json::{Json, OptionalJson};
+use super::super::extract::json::{self, Json, OptionalJson};
 use super::super::extract::params::{None as NoParams, Params};
 use super::super::extract::path::PathId;
 use super::super::openapi::{Conflict, SessionNotFound, UsualErrors, UsualErrorsWithBody};
@@ -30,6 +30,7 @@ pub(super) struct SessionCreation {
     #[schema(value_type = Option<u64>, minimum = 1, example = 3600)]
     ttl: Option<Ttl>,
     /// Anything to attach.
+    #[serde(default, deserialize_with = "json::meta")]
     #[schema(value_type = Option<Object>, example = json!({"client": "demo"}))]
     metadata: Option<Meta>,
 }
@@ -93,8 +94,9 @@ pub(super) async fn get(
 #[serde(deny_unknown_fields)]
 pub(super) struct SessionPatch {
     /// Merged into the metadata (RFC 7396: null removes a member).
+    #[serde(default, deserialize_with = "json::meta")]
     #[schema(value_type = Object, example = json!({"client": "demo 2"}))]
-    metadata: Meta,
+    metadata: Option<Meta>,
 }
 
 /// Merge metadata into a session
@@ -117,7 +119,8 @@ pub(super) async fn patch(
     _: Params<NoParams>,
     Json(patch): Json<SessionPatch>,
 ) -> Result<Answer<SessionView>, ApiError> {
-    Ok(Answer(store.patch_session(&id, patch.metadata).await?.into()))
+    let metadata = patch.metadata.ok_or_else(|| ApiError::field("metadata", "is missing"))?;
+    Ok(Answer(store.patch_session(&id, metadata).await?.into()))
 }
 
 /// Delete a session and its session-scoped files

@@ -35,7 +35,7 @@ use crate::secret::Secret;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a request may remain without an answer. What carries or moves many bytes takes longer.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 const LONG_ANSWER_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 /// How long a transfer may stand still.
 const STALL_TIMEOUT: Duration = Duration::from_secs(30);

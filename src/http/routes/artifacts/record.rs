@@ -1,5 +1,6 @@
 //! `GET`, `PATCH` and `DELETE /v1/artifacts/{artifact_id}`.
 
+use axum::extract::{FromRequest as _, Request};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Deserializer};
@@ -7,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::super::super::conditional;
 use super::super::super::error::ApiError;
-use super::super::super::extract::json::Json;
+use super::super::super::extract::json::{self, Json};
 use super::super::super::extract::params::{None as NoParams, Params};
 use super::super::super::extract::path::PathId;
 use super::super::super::openapi::{
@@ -72,6 +73,7 @@ pub(in crate::http) struct ArtifactPatch {
     #[schema(value_type = Option<String>, example = "text/markdown")]
     mime: Option<MediaType>,
     /// Merged into the metadata (RFC 7396: null removes a member), or put in its place when `merge` is false.
+    #[serde(default, deserialize_with = "json::meta")]
     #[schema(value_type = Option<Object>, example = json!({"status": "final", "draft": null}))]
     meta: Option<Meta>,
     /// Whether `meta` is merged. Default: true.
@@ -141,8 +143,10 @@ pub(in crate::http) async fn patch(
     PathId(id): PathId<ArtifactId>,
     _: Params<NoParams>,
     headers: HeaderMap,
-    Json(patch): Json<ArtifactPatch>,
+    request: Request,
 ) -> Result<Response, ApiError> {
+    store.check_may_write()?;
+    let Json(patch) = Json::<ArtifactPatch>::from_request(request, &()).await?;
     let expected = conditional::if_match(&headers)?;
     let artifact = store.update(id, patch.into_changes()?, &expected).await?;
     Ok(view::artifact(&artifact, store.metadata_provider()).into_response())

@@ -1,6 +1,7 @@
 //! `PUT /v1/artifacts/{artifact_id}/content`.
 
 use axum::extract::Request;
+use axum::http::header::CONTENT_RANGE;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -76,7 +77,10 @@ pub(in crate::http) async fn put(
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
-    body::refuse_content_encoding(&parts.headers)?;
+    body::refuse_codings(&parts.headers)?;
+    if parts.headers.contains_key(CONTENT_RANGE) {
+        return Err(ApiError::field("content-range", "cannot be given: content is replaced as a whole"));
+    }
     let mime = body::content_type(&parts.headers)?;
     if matches!(mime.as_ref().map(MediaType::essence).as_deref(), Some(FORM | JSON_STORE)) {
         return Err(ApiError::UnsupportedMediaType("send the new bytes as they are, with their own media type"));

@@ -110,6 +110,7 @@ pub(in crate::http) struct StoreDocument {
     #[schema(value_type = Option<u64>, minimum = 1)]
     ttl: Option<Ttl>,
     /// As the query parameter, but an object.
+    #[serde(default, deserialize_with = "json::meta")]
     #[schema(value_type = Option<Object>)]
     meta: Option<Meta>,
     /// As the query parameter.
@@ -198,7 +199,8 @@ pub(in crate::http) async fn store(
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
-    body::refuse_content_encoding(&parts.headers)?;
+    store.check_may_write()?;
+    body::refuse_codings(&parts.headers)?;
     let parameters = own_pairs(&parts)?;
     let mime = body::content_type(&parts.headers)?;
     let artifact = match mime.as_ref().map(MediaType::essence).as_deref() {
