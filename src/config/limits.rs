@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::parse;
 use super::setting::{Default, Setting, settings};
 use super::values::{Reported, Values};
+use crate::domain::meta::MAX_META_TEXT_BYTES;
 use crate::domain::ttl::Ttl;
 
 settings! { "Lifetimes and limits":
@@ -23,7 +24,7 @@ settings! { "Lifetimes and limits":
     MAX_UPLOAD = Setting::new("MAX_UPLOAD_BYTES", Default::Value("5GiB"),
         "Largest body of an upload through the service.");
     MAX_META = Setting::new("MAX_META_BYTES", Default::Value("16KiB"),
-        "Largest meta of an artifact, as JSON.");
+        "Largest meta of an artifact, as JSON; at most 1MiB.");
     MAX_REQUESTS = Setting::new("MAX_CONCURRENT_REQUESTS", Default::Value("1024"),
         "Requests served at the same time; more are answered with 503.");
 }
@@ -61,6 +62,9 @@ impl LimitsConfig {
         let sweep_interval = values.required(&SWEEP_INTERVAL, parse::interval);
         let max_upload = values.required(&MAX_UPLOAD, parse::bytes);
         let max_meta = values.required(&MAX_META, parse::bytes);
+        if matches!(max_meta, Ok(max) if max > MAX_META_TEXT_BYTES as u64) {
+            return Err(values.reject(&MAX_META, "must be at most 1MiB"));
+        }
         let max_requests = values.required(&MAX_REQUESTS, parse::count);
         if let (Ok(default), Ok(max)) = (default_session, max_session)
             && default > max

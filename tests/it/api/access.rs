@@ -1,5 +1,8 @@
 //! Who may do what: one table.
 
+use std::time::Duration;
+
+use axum::body::Body;
 use bytes::Bytes;
 use futures::{StreamExt as _, future, stream};
 use serde_json::json;
@@ -213,4 +216,23 @@ async fn rights_may_come_as_scope_or_as_roles() {
         "rights": ["artifacts:read", "artifacts:write"],
     });
     assert_eq!(session.get("/v1/whoami").await.json(), expected);
+}
+
+/// A body that never comes shows that it was not waited for.
+#[tokio::test]
+async fn who_may_not_write_is_refused_before_the_body_is_read() {
+    let app = TestApp::in_memory().await;
+    let file = app.user("alice").stored("scope=user", "x").await;
+    let reader = app.user("alice").with_rights("artifacts:read");
+    for call in [
+        reader.post("/v1/artifacts").header("content-type", "application/vnd.artifactd.store+json"),
+        reader.post("/v1/artifacts").header("content-type", "multipart/form-data; boundary=x"),
+        reader.post("/v1/artifacts").header("content-type", "text/plain"),
+        reader.patch(&file.path).header("content-type", "application/json"),
+        reader.put(&file.content),
+    ] {
+        let never = Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>());
+        let reply = tokio::time::timeout(Duration::from_secs(30), call.body(never).into_future()).await;
+        reply.expect("an answer").problem(403, "access_denied");
+    }
 }

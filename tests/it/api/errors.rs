@@ -271,3 +271,47 @@ async fn json_has_its_limit() {
     larger.body(" ".repeat(16 * 1024 * 1024 + 1)).await.problem(413, "payload_too_large");
     assert_eq!(app.keys().await, [file.text("key")]);
 }
+
+#[tokio::test]
+async fn an_answer_quotes_only_the_beginning_of_what_was_sent() {
+    let app = TestApp::in_memory().await;
+    let long = "Q".repeat(1_000_000);
+    for reply in [
+        app.user("alice").post("/v1/sessions").json(json!({ &*long: 1 })).await,
+        app.user("alice").post("/v1/artifacts").document(json!({ "text": "x", "scope": long })).await,
+    ] {
+        reply.problem(400, "invalid_request");
+        assert!(reply.body.len() < 2_000, "{} bytes", reply.body.len());
+    }
+}
+
+#[tokio::test]
+async fn a_json_body_is_an_object() {
+    let app = TestApp::in_memory().await;
+    let alice = app.user("alice");
+    let file = alice.stored("scope=user", "x").await;
+    alice
+        .patch(&file.path)
+        .json(json!(["a summary", null, null, null, null, null, null]))
+        .await
+        .problem(400, "invalid_request");
+    alice.post("/v1/sessions").json(json!(["s1", null, null])).await.problem(400, "invalid_request");
+    assert_eq!(alice.get(&file.path).await.json(), file.json);
+}
+
+#[tokio::test]
+async fn what_would_be_misunderstood_is_refused() {
+    let app = TestApp::in_memory().await;
+    let alice = app.user("alice");
+    let file = alice.stored("scope=user", "as it was").await;
+    for (name, value, status, code) in [
+        ("content-range", "bytes 0-0/9", 400, "invalid_request"),
+        ("if-none-match", "*", 400, "invalid_request"),
+        ("if-unmodified-since", "Thu, 01 Jan 1970 00:00:00 GMT", 400, "invalid_request"),
+        ("transfer-encoding", "gzip, chunked", 415, "unsupported_media_type"),
+    ] {
+        alice.put(&file.content).header(name, value).body("x").await.problem(status, code);
+    }
+    alice.delete(&file.path).header("if-none-match", "*").await.problem(400, "invalid_request");
+    assert_eq!(alice.get(&file.content).await.text(), "as it was");
+}

@@ -194,3 +194,16 @@ async fn files_of_a_provider_that_is_not_configured_any_more_are_not_lost() {
     let server = setup.start();
     assert_eq!(server.client(&setup).content(&id).await, "kept");
 }
+
+#[tokio::test]
+async fn content_that_was_cut_in_the_store_is_no_answer_and_is_logged() {
+    let setup = Setup::new();
+    let server = setup.start();
+    let client = server.client(&setup);
+    let id = client.stored("x".repeat(2000)).await;
+    let file = setup.data().join("artifacts/grid/default/users/alice").join(&id);
+    std::fs::File::options().write(true).open(file).unwrap().set_len(100).unwrap();
+    assert!(client.try_send(Method::GET, &format!("/v1/artifacts/{id}/content"), "").await.is_err());
+    let logged = |text: &str| text.contains("the bytes are not as many as were stored").then_some(());
+    server.process.stderr.wait_for("the cause", logged).unwrap();
+}
