@@ -45,13 +45,12 @@ impl Service {
     /// Removes what is over at `now`. Any number of processes may do so at the same time. What fails is
     /// logged and left for the next sweep, and hinders nothing else.
     pub async fn sweep(&self, now: Timestamp) -> Swept {
-        let mut swept = Swept::default();
         let mut failures = 0;
-        swept.artifacts = settle(self.sweep_artifacts(now, &mut failures).await, &mut failures);
-        swept.sessions = settle(self.sweep_sessions(now, &mut failures).await, &mut failures);
-        swept.garbage = settle(self.sweep_garbage(now, &mut failures).await, &mut failures);
-        swept.abandoned = settle(self.sweep_abandoned(now).await, &mut failures);
-        Swept { failures, ..swept }
+        let artifacts = settle(self.sweep_artifacts(now, &mut failures).await, &mut failures);
+        let sessions = settle(self.sweep_sessions(now, &mut failures).await, &mut failures);
+        let garbage = settle(self.sweep_garbage(now, &mut failures).await, &mut failures);
+        let abandoned = settle(self.sweep_abandoned(now).await, &mut failures);
+        Swept { artifacts, sessions, garbage, abandoned, failures }
     }
 
     /// Sweeps every `interval` until cancelled.

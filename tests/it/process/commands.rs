@@ -207,3 +207,26 @@ async fn content_that_was_cut_in_the_store_is_no_answer_and_is_logged() {
     let logged = |text: &str| text.contains("the bytes are not as many as were stored").then_some(());
     server.process.stderr.wait_for("the cause", logged).unwrap();
 }
+
+#[tokio::test]
+async fn what_cannot_be_swept_does_not_keep_the_rest_from_it() {
+    let setup = Setup::new().with("SWEEP_INTERVAL_SECONDS", "86400");
+    let server = setup.start();
+    let briefly = "/v1/artifacts?scope=user&ttl=1";
+    // More than the sweeper looks at together, and the first to expire.
+    for _ in 0..101 {
+        server.client(&setup).send(Method::POST, briefly, "with another provider").await.expect(201);
+    }
+    server.terminate();
+
+    let setup = setup.with("ARTIFACT_PROVIDER", "sqlite");
+    let server = setup.start();
+    let client = server.client(&setup);
+    let id = client.send(Method::POST, briefly, "x").await.expect(201).id();
+    let swept = eventually("it is swept", async || {
+        let swept = setup.run(&["sweep"]);
+        swept.stdout.starts_with("removed 1 expired artifacts").then_some(swept)
+    });
+    assert_eq!(swept.await.code, Some(1), "the others are still there");
+    client.get(&format!("/v1/artifacts/{id}")).await.expect_problem(404, "artifact_not_found");
+}
