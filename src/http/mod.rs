@@ -16,7 +16,7 @@ mod view;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::http::{HeaderName, Method, header};
+use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::{from_fn, from_fn_with_state};
 use tower::util::option_layer;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -55,6 +55,12 @@ impl AppState {
             public_url: public_url.map(Into::into),
         }
     }
+
+    /// The `Location` field of something new at `path`.
+    fn location(&self, path: &str) -> Option<HeaderValue> {
+        let base = self.public_url.as_deref().unwrap_or_default();
+        HeaderValue::try_from(format!("{base}{path}")).ok()
+    }
 }
 
 /// Which front ends may call from a browser.
@@ -66,7 +72,7 @@ pub enum AllowedOrigins {
     /// All.
     Any,
     /// These.
-    List(Vec<axum::http::HeaderValue>),
+    List(Vec<HeaderValue>),
 }
 
 /// The service as a router.

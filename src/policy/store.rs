@@ -183,11 +183,7 @@ impl ArtifactStore {
     async fn register(&self, draft: Draft, written: Written) -> Result<Artifact, Error> {
         let key = Key::from(&draft.key());
         let result = self.insert(draft, written).await;
-        // A fault does not tell whether the record was committed: bytes without a record do less harm
-        // than a record without bytes.
-        if result.as_ref().is_err_and(|error| !matches!(error, Error::Fault(_))) {
-            self.service.discard(&key).await;
-        }
+        self.service.discard_if_refused(&key, &result).await;
         result
     }
 
@@ -247,6 +243,14 @@ impl ArtifactStore {
 }
 
 impl Service {
+    /// Removes bytes whose record was certainly not committed. A fault does not tell: bytes without a
+    /// record do less harm than a record without bytes.
+    pub(super) async fn discard_if_refused(&self, key: &Key, committed: &Result<Artifact, Error>) {
+        if committed.as_ref().is_err_and(|error| !matches!(error, Error::Fault(_))) {
+            self.discard(key).await;
+        }
+    }
+
     /// Removes bytes that no record points at. A failure is only logged: the caller has an answer.
     pub(super) async fn discard(&self, key: &Key) {
         if let Err(fault) = self.storage.delete(key).await {

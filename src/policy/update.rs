@@ -163,10 +163,7 @@ impl ArtifactStore {
                 Ok(())
             })
             .await;
-        // As with a new file: after a fault the record may point at these bytes.
-        if result.as_ref().is_err_and(|error| !matches!(error, Error::Fault(_))) {
-            self.service.discard(&key).await;
-        }
+        self.service.discard_if_refused(&key, &result).await;
         result
     }
 

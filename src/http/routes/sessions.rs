@@ -2,7 +2,7 @@
 
 use axum::Json as Answer;
 use axum::extract::State;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -59,10 +59,9 @@ pub(super) async fn create(
     let SessionCreation { session_id, ttl, metadata } = creation;
     let new = NewSession { id: session_id, ttl, metadata: metadata.unwrap_or_default() };
     let session = store.create_session(new).await?;
-    let base = state.public_url.as_deref().unwrap_or_default();
-    let location = HeaderValue::try_from(format!("{base}/v1/sessions/{}", session.id.to_segment()));
+    let location = state.location(&format!("/v1/sessions/{}", session.id.to_segment()));
     let mut response = (StatusCode::CREATED, Answer(SessionView::from(session))).into_response();
-    if let Ok(location) = location {
+    if let Some(location) = location {
         response.headers_mut().insert(header::LOCATION, location);
     }
     Ok(response)
