@@ -13,10 +13,12 @@ pub mod meta;
 pub mod principal;
 pub mod range;
 pub mod scope;
+pub mod search;
 pub mod session;
 pub mod summary;
 pub mod time;
 pub mod ttl;
+pub mod words;
 
 /// Why a text is not a valid value of a domain type.
 ///

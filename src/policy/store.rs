@@ -143,7 +143,7 @@ impl ArtifactStore {
                 return Err(Error::AccessDenied("the token has neither the user nor the session that the scope needs"));
             }
         };
-        Ok(Draft { id: new_artifact_id(now), partition, session, new })
+        Ok(Draft { id: partition.adopt(new_artifact_id(now)), partition, session, new })
     }
 
     /// Fails at once when more is announced than allowed.

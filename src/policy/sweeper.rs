@@ -113,7 +113,7 @@ impl Service {
     }
 
     async fn sweep_sessions(&self, now: Timestamp, failures: &mut u64) -> Result<u64, Error> {
-        let find = |limit| self.metadata.expired_sessions(now, limit);
+        let find = |limit| self.metadata.expired::<Session>(now, limit).boxed();
         let remove = |session| async move { self.remove_session(&session).await.map(|()| 1) }.boxed();
         sweep_each(find, |session: &Session| (session.sandbox.clone(), session.id.clone()), remove, failures).await
     }
