@@ -92,7 +92,8 @@ pub fn authenticator(auth: AuthOptions) -> Result<Authenticator, StartError> {
 pub fn router(config: &Config, service: Service, auth: AuthOptions) -> Result<(Router, Gate), StartError> {
     let gate = Gate::new(config.limits.max_concurrent_requests);
     let public_url = config.server.public_url.as_ref().map(|url| url.expose().as_str().trim_end_matches('/'));
-    let state = AppState::new(service, authenticator(auth)?, gate.clone(), public_url);
+    let signing = crate::signing::SigningKeys::new(&uuid::Uuid::now_v7().to_string().into(), &[]);
+    let state = AppState::new(service, authenticator(auth)?, signing, gate.clone(), public_url);
     let origins = match &config.server.cors {
         CorsOrigins::Any => AllowedOrigins::Any,
         CorsOrigins::Only(origins) if origins.is_empty() => AllowedOrigins::None,

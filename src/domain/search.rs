@@ -4,17 +4,18 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
+use serde::Serialize;
 use serde_json::Value;
 
-use super::Invalid;
 use super::artifact::Artifact;
 use super::id::SessionId;
 use super::meta::Meta;
 use super::time::Timestamp;
 use super::words::words;
+use super::{Invalid, serde_as_text};
 
 /// What an artifact must be like; all that is given must hold.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Filter {
     /// Stored in this session.
     pub session: Option<SessionId>,
@@ -65,7 +66,7 @@ pub fn words_of(artifact: &Artifact) -> BTreeSet<String> {
 }
 
 /// The beginning of a media type, in lower case.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct MimePrefix(String);
 
 impl MimePrefix {
@@ -87,7 +88,7 @@ impl FromStr for MimePrefix {
 }
 
 /// A path into metadata and the value there.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct MetaTerm {
     /// The names of the members on the way, joined by dots.
     pub path: String,
@@ -187,6 +188,8 @@ impl fmt::Display for Order {
         write!(f, "{}{name}", if self.descending { "-" } else { "" })
     }
 }
+
+serde_as_text!(Order);
 
 #[cfg(test)]
 mod tests {

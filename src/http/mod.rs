@@ -2,6 +2,7 @@
 //! [`crate::policy`].
 
 mod conditional;
+mod cursor;
 mod disposition;
 mod error;
 mod extract;
@@ -30,12 +31,14 @@ pub use self::middleware::gate::Gate;
 use self::readiness::Readiness;
 use crate::auth::Authenticator;
 use crate::policy::Service;
+use crate::signing::SigningKeys;
 
 /// What handlers work with.
 #[derive(Clone)]
 pub struct AppState {
     service: Service,
     authenticator: Arc<Authenticator>,
+    signing: Arc<SigningKeys>,
     gate: Gate,
     metrics: Metrics,
     readiness: Readiness,
@@ -45,10 +48,17 @@ pub struct AppState {
 impl AppState {
     /// The state of a service that lets requests in through `gate` and starts the URLs that it hands out
     /// with `public_url` (without a slash at its end; without one, they are paths).
-    pub fn new(service: Service, authenticator: Authenticator, gate: Gate, public_url: Option<&str>) -> Self {
+    pub fn new(
+        service: Service,
+        authenticator: Authenticator,
+        signing: SigningKeys,
+        gate: Gate,
+        public_url: Option<&str>,
+    ) -> Self {
         Self {
             service,
             authenticator: Arc::new(authenticator),
+            signing: Arc::new(signing),
             gate,
             metrics: Metrics::new(),
             readiness: Readiness::default(),

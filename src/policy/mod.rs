@@ -18,6 +18,7 @@ mod expectation;
 mod lifetime;
 mod meter;
 mod retrieve;
+mod search;
 mod sessions;
 mod store;
 pub mod sweeper;
@@ -32,12 +33,13 @@ pub use self::check::Checked;
 pub use self::error::Error;
 pub use self::expectation::Expectation;
 pub use self::lifetime::{Limits, TtlChoice};
+pub use self::search::{DirectoryRequest, SearchRequest};
 pub use self::sessions::NewSession;
 pub use self::store::{Incoming, NewArtifact, Staged};
 pub use self::update::{Changes, FilenameChange, MetaChange, Replacement, TtlChange};
 
 use crate::clock::Clock;
-use crate::domain::id::SessionId;
+use crate::domain::id::{SandboxId, SessionId};
 use crate::domain::principal::Principal;
 use crate::metadata::MetadataStore;
 use crate::storage::Storage;
@@ -134,5 +136,14 @@ impl ArtifactStore {
     /// The rules in force.
     pub fn limits(&self) -> &Limits {
         self.service.limits()
+    }
+
+    /// The session that the request names, if it names one.
+    pub fn named_session(&self) -> Option<&SessionId> {
+        self.caller.named_session.as_ref()
+    }
+
+    fn sandbox(&self) -> &SandboxId {
+        &self.caller.principal.sandbox
     }
 }

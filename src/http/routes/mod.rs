@@ -1,6 +1,7 @@
 //! One file per resource or action: its parameters, its body, its answer, its handler.
 
 mod artifacts;
+mod directory;
 mod grid;
 mod operation;
 mod sessions;
@@ -14,12 +15,14 @@ use super::AppState;
 /// What needs a token.
 pub(super) fn api() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
-        .routes(routes!(artifacts::store::store))
+        .routes(routes!(artifacts::store::store, artifacts::search::list))
+        .routes(routes!(artifacts::search::post))
         .routes(routes!(artifacts::record::get, artifacts::record::patch, artifacts::record::delete))
         .routes(routes!(artifacts::content::get, artifacts::replace::put))
         .routes(routes!(sessions::create))
         .routes(routes!(sessions::get, sessions::patch, sessions::delete))
         .routes(routes!(sessions::extend))
+        .routes(routes!(directory::list))
         .routes(routes!(grid::parse))
         .routes(routes!(whoami::whoami))
 }

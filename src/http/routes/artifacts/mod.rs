@@ -3,4 +3,5 @@
 pub(super) mod content;
 pub(super) mod record;
 pub(super) mod replace;
+pub(super) mod search;
 pub(super) mod store;
