@@ -14,6 +14,7 @@ use crate::fault::Fault;
 use crate::http::{AllowedOrigins, AppState, Gate};
 use crate::metadata::{MemoryMetadata, MetadataStore, RedisMetadata, SqliteMetadata};
 use crate::policy::{Limits, Service};
+use crate::signing::SigningKeys;
 use crate::storage::Storage;
 use crate::storage::filesystem::FilesystemStorage;
 use crate::storage::memory::MemoryStorage;
@@ -26,8 +27,8 @@ pub enum StartError {
     /// The keys of tokens are of no use.
     #[error("the keys of tokens cannot be used")]
     Keys(#[from] KeyError),
-    /// The generated secret can be neither read nor written.
-    #[error("the generated secret of tokens in {path} cannot be used")]
+    /// A generated secret can be neither read nor written.
+    #[error("the generated secret in {path} cannot be used")]
     SecretFile {
         /// The file.
         path: String,
@@ -60,7 +61,7 @@ pub fn auth_options(config: &Config) -> Result<AuthOptions, StartError> {
     keys.extend(jwks_url.as_ref().map(|url| KeySource::JwksUrl(url.expose().clone())));
     keys.extend(jwks_file.clone().map(KeySource::JwksFile));
     if keys.is_empty() {
-        keys.push(KeySource::Secret(secret_file::read_or_generate(&config.server.data_dir)?));
+        keys.push(KeySource::Secret(secret_file::read_or_generate(&config.server.data_dir, secret_file::TOKENS)?));
     }
     Ok(AuthOptions {
         keys,
@@ -76,9 +77,21 @@ pub fn auth_options(config: &Config) -> Result<AuthOptions, StartError> {
     })
 }
 
+/// The keys of signed URLs and cursors. Without configured secrets, one is generated once and kept in the
+/// data folder.
+pub fn signing_keys(config: &Config) -> Result<SigningKeys, StartError> {
+    match config.signing.secrets.as_slice() {
+        [current, others @ ..] => Ok(SigningKeys::new(current, others)),
+        [] => {
+            let generated = secret_file::read_or_generate(&config.server.data_dir, secret_file::URLS)?;
+            Ok(SigningKeys::new(&generated, &[]))
+        }
+    }
+}
+
 /// The rules over the configured providers.
 pub async fn service(config: &Config) -> Result<Service, StartError> {
-    let storage = storage(&config.storage).await?;
+    let storage = storage(&config.storage.session).await?;
     let metadata = metadata(&config.metadata)?;
     Ok(Service::new(metadata, storage, Arc::new(SystemClock), limits(config)))
 }
@@ -150,5 +163,34 @@ fn s3_options(provider: &'static str, config: &S3Config) -> S3Options {
             S3Encryption::Aes256 => Sse::Aes256,
             S3Encryption::Kms(key_id) => Sse::AwsKms { key_id: key_id.clone() },
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(data: &std::path::Path, secrets: &str) -> Config {
+        let variables = [("ARTIFACTD_DATA_DIR", data.as_os_str()), ("URL_SIGNING_SECRET", secrets.as_ref())];
+        Config::load(variables.map(|(name, value)| (name.into(), value.into())), None).unwrap()
+    }
+
+    #[test]
+    fn generated_signing_keys_outlive_the_process() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = config(folder.path(), "");
+        let signature = signing_keys(&config).unwrap().sign(b"message");
+        assert!(signing_keys(&config).unwrap().verify(b"message", &signature));
+    }
+
+    #[test]
+    fn configured_signing_secrets_are_rotated_and_need_no_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let (old, new) = ("o".repeat(32), "n".repeat(32));
+        let keys = |secrets: &str| signing_keys(&config(folder.path(), secrets)).unwrap();
+        let signature = keys(&old).sign(b"message");
+        assert!(keys(&format!("{new},{old}")).verify(b"message", &signature));
+        assert!(!keys(&new).verify(b"message", &signature));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 }
