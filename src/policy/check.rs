@@ -14,7 +14,6 @@ use crate::domain::session::Session;
 use crate::domain::ttl::{Lifetime, Ttl};
 use crate::fault::Fault;
 use crate::metadata::session_name;
-use crate::storage::{Key, PutError, PutOptions};
 use crate::storage::{Key, PutError, PutOptions, Storage};
 
 const PROBE: &[u8] = b"artifactd check";
