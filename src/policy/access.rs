@@ -36,7 +36,10 @@ impl ArtifactStore {
     /// The artifact, if it is there, alive, and the caller may do `action` to it.
     pub(super) async fn find(&self, id: ArtifactId, action: Action) -> Result<Artifact, Error> {
         self.check_right(action)?;
-        let artifact = self.service.metadata.artifact(id).await?.ok_or(Error::ArtifactNotFound)?;
+        let artifact = match self.service.metadata.artifact(id).await? {
+            Some(artifact) => artifact,
+            None => self.service.complete_by_itself(id).await?.ok_or(Error::ArtifactNotFound)?,
+        };
         if *artifact.partition.sandbox() != self.caller.principal.sandbox {
             return Err(Error::ArtifactNotFound);
         }

@@ -18,6 +18,8 @@ mod expectation;
 mod lifetime;
 mod meter;
 mod place;
+mod presign;
+mod register;
 mod retrieve;
 mod search;
 mod sessions;
@@ -25,6 +27,7 @@ mod store;
 mod stores;
 pub mod sweeper;
 mod update;
+mod uploads;
 
 use std::sync::Arc;
 
@@ -34,11 +37,14 @@ use tracing::Instrument as _;
 pub use self::check::Checked;
 pub use self::error::Error;
 pub use self::expectation::Expectation;
-pub use self::lifetime::{Limits, TtlChoice};
+pub use self::lifetime::Limits;
+pub use self::presign::{Grant, MAX_PRESIGNED_SECONDS, Presigned, SignedContent};
 pub use self::search::{DirectoryRequest, SearchRequest};
 pub use self::sessions::NewSession;
 pub use self::store::{Incoming, NewArtifact, Staged};
 pub use self::stores::Stores;
+pub use self::uploads::{CompletedPart, Completion, NewMultipart, NewUpload, Progress, Received};
+pub use crate::domain::ttl::TtlChoice;
 pub use self::update::{Changes, FilenameChange, MetaChange, Replacement, TtlChange};
 
 use crate::clock::Clock;

@@ -3,18 +3,21 @@
 //! A store that clients can reach signs them itself. Where there is none, this service does, and the URL
 //! leads back to it: what it allows is a [`Grant`].
 
+use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::access::Action;
+use super::place::Place;
 use super::{ArtifactStore, Error, Service};
-use crate::domain::artifact::Artifact;
+use crate::domain::artifact::{Artifact, Content};
 use crate::domain::grid::GridKey;
 use crate::domain::id::{ArtifactId, SandboxId};
 use crate::domain::media_type::MediaType;
 use crate::domain::part::PartNumber;
 use crate::domain::time::Timestamp;
 use crate::domain::ttl::Ttl;
-use crate::storage::{ByteStream, Key, ObjectInfo, PutConstraints, ResponseHeaders, SignedRequest};
+use crate::storage::{ByteStream, Key, PutConstraints, ResponseHeaders, SignedRequest};
 
 /// The longest that a signed URL is good for, in seconds: a week, as with S3.
 pub const MAX_PRESIGNED_SECONDS: u64 = 7 * 86_400;
@@ -114,7 +117,7 @@ impl ArtifactStore {
 
 impl Service {
     /// What a URL of this service leads to: the bytes of one revision, for as long as the artifact lives.
-    /// Those that were replaced stay for those who are reading them.
+    /// Those that were replaced stay a while for those who have their URL.
     pub async fn signed_content(&self, key: &GridKey) -> Result<SignedContent, Error> {
         let artifact = self.metadata.artifact(key.artifact).await?;
         let artifact = artifact.filter(|artifact| artifact.partition == key.partition);
@@ -122,14 +125,36 @@ impl Service {
         if artifact.is_expired(self.clock.now()) {
             return Err(Error::ArtifactExpired);
         }
-        let storage = std::sync::Arc::clone(self.storage_named(&artifact.content.provider)?);
-        let object = storage.head(&Key::from(key)).await?.ok_or(Error::ArtifactNotFound)?;
-        Ok(SignedContent { storage, object })
+        let place = Place { storage: Arc::clone(self.storage_named(&artifact.content.provider)?), key: key.into() };
+        if artifact.key() == *key {
+            return Ok(SignedContent { place, content: artifact.content });
+        }
+        let object = place.storage.head(&place.key).await?.ok_or(Error::ArtifactNotFound)?;
+        let content = Content {
+            revision: key.revision,
+            bytes: object.bytes,
+            sha256: None,
+            store_etag: object.etag,
+            provider: artifact.content.provider,
+        };
+        Ok(SignedContent { place, content })
     }
 }
 
 /// Bytes that a URL leads to.
 pub struct SignedContent {
-    storage: std::sync::Arc<dyn crate::storage::Storage>,
-    object: ObjectInfo,
+    place: Place,
+    content: Content,
+}
+
+impl SignedContent {
+    /// What is known of them.
+    pub fn content(&self) -> &Content {
+        &self.content
+    }
+
+    /// The bytes, or those of `range`, which lies within them.
+    pub async fn read(&self, range: Option<Range<u64>>) -> Result<ByteStream, Error> {
+        self.place.read(self.content.bytes, range).await?.ok_or(Error::ArtifactNotFound)
+    }
 }

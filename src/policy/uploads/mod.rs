@@ -13,16 +13,18 @@ mod remove;
 mod single;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-pub use self::multipart::{CompletedPart, NewMultipart, Progress};
+pub use self::multipart::{NewMultipart, Progress};
+pub use self::parts::CompletedPart;
 pub use self::receive::Received;
 
 use super::access::Action;
 use super::place::Place;
 use super::presign::{Grant, Presigned};
-use super::store::Draft;
+use super::register::Draft;
 use super::{ArtifactStore, Error, NewArtifact, Service};
-use crate::domain::artifact::{Artifact, SessionUse, UploadedVia};
+use crate::domain::artifact::UploadedVia;
 use crate::domain::digest::Sha256Digest;
 use crate::domain::filename::Filename;
 use crate::domain::grid::FIRST_REVISION;
@@ -35,7 +37,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::ttl::Ttl;
 use crate::domain::upload::{Method, State, Upload};
 use crate::metadata::{Documented, Kind, Replaced};
-use crate::storage::{Key, Storage};
+use crate::storage::{BodyError, Key, PutConstraints};
 
 const COMPLETED: Error = Error::Conflict(std::borrow::Cow::Borrowed("the upload has been completed"));
 
@@ -106,14 +108,14 @@ impl ArtifactStore {
     async fn draft_upload(&self, new: NewUpload, limit: u64, method: Method) -> Result<Upload, Error> {
         let NewUpload { artifact, content_type, bytes, sha256, life } = new;
         if bytes.is_some_and(|bytes| bytes > limit) {
-            return Err(crate::storage::BodyError::TooLarge { limit }.into());
+            return Err(BodyError::TooLarge { limit }.into());
         }
-        let Draft { id, partition, session, owner, new, .. } = self.draft(artifact).await?;
+        let Draft { id, partition, session, owner, new, .. } = self.draft(artifact, method.via()).await?;
         let provider = self.service.stores.for_scope(new.scope).name().to_owned();
         Ok(Upload {
             id,
             partition,
-            session: session.as_ref().map(SessionUse::from),
+            session,
             owner,
             description: new.description,
             ttl: new.ttl,
@@ -167,8 +169,20 @@ impl Upload {
         Key::pending(self.partition.sandbox(), self.id)
     }
 
+    /// The upload with the media type that is known by now.
+    fn content_typed(&self, draft: Draft) -> Draft {
+        let mut draft = draft;
+        draft.new.description.mime = self.mime().clone();
+        draft
+    }
+}
+
+impl Method {
     fn via(&self) -> UploadedVia {
-        if self.is_multipart() { UploadedVia::Multipart } else { UploadedVia::Presigned }
+        match self {
+            Self::Single { .. } => UploadedVia::Presigned,
+            Self::Multipart { .. } => UploadedVia::Multipart,
+        }
     }
 }
 
@@ -189,14 +203,14 @@ impl Service {
 
     /// A URL for the bytes of an upload that come at once.
     async fn presign_upload(&self, upload: &Upload, now: Timestamp) -> Result<Presigned, Error> {
-        let constraints = crate::storage::PutConstraints {
+        let constraints = PutConstraints {
             content_type: upload.content_type.clone(),
             bytes: upload.bytes,
             sha256: upload.sha256,
         };
         match self.storage_named(&upload.provider)?.direct() {
             Some(direct) => {
-                let life = std::time::Duration::from_secs(upload.expires_at.seconds_since(now));
+                let life = Duration::from_secs(upload.expires_at.seconds_since(now));
                 Ok(Presigned::Store(direct.presign_put(&upload.pending_key(), life, &constraints).await?))
             }
             None => Ok(Presigned::Service(Grant::Upload {
@@ -250,26 +264,9 @@ impl Service {
         Ok((upload, Place { storage, key: (&key).into() }))
     }
 
-    /// Makes an artifact of bytes that are in their place.
-    async fn register_upload(
-        &self,
-        upload: &Upload,
-        completion: Completion,
-        place: &Place,
-        content: crate::domain::artifact::Content,
-    ) -> Result<Artifact, Error> {
-        let draft = self.draft_of_upload(upload, completion).await;
-        let registered = match draft {
-            Ok(draft) => self.insert(draft, content).await,
-            Err(error) => Err(error),
-        };
-        place.discard_if_refused(&registered).await;
-        registered
-    }
-
+    /// What an upload is to become. All that can be refused is refused now, before bytes move.
     async fn draft_of_upload(&self, upload: &Upload, completion: Completion) -> Result<Draft, Error> {
         let mut description = upload.description.clone();
-        description.mime = upload.mime().clone();
         if let Some(filename) = completion.filename {
             description.filename = Some(filename);
         }
@@ -280,7 +277,7 @@ impl Service {
             description.meta = description.meta.merged_with(meta);
             self.limits.check_meta("meta", &description.meta)?;
         }
-        let session = match (&upload.partition, &upload.session) {
+        let ends_with = match (&upload.partition, &upload.session) {
             (Partition::Session { sandbox, session }, Some(begun_in)) => {
                 let session = self.live_session(sandbox, session).await?;
                 let same = session.filter(|session| session.created_at == begun_in.began);
@@ -291,16 +288,11 @@ impl Service {
         Ok(Draft {
             id: upload.id,
             partition: upload.partition.clone(),
-            session,
-            stored_in: upload.session.clone(),
+            session: upload.session.clone(),
+            ends_with,
             owner: upload.owner.clone(),
             new: NewArtifact { scope: upload.partition.scope(), ttl: upload.ttl, description },
-            via: upload.via(),
+            via: upload.method.via(),
         })
     }
-}
-
-/// The provider of an upload, when it takes uploads in parts, or at once, from clients itself.
-fn direct(storage: &Arc<dyn Storage>) -> Option<&dyn crate::storage::Direct> {
-    storage.direct()
 }

@@ -1,12 +1,22 @@
 //! Uploads in parts.
 
-use super::parts::choose;
-use super::*;
-use crate::domain::artifact::Content;
-use crate::domain::part::{MAX_OBJECT_BYTES, PartNumber};
-use crate::storage::{Completed, Direct, MultipartUpload, Part, Parts, PutOptions};
+use std::sync::Arc;
+use std::time::Duration;
 
-pub use super::parts::CompletedPart;
+use super::parts::{CompletedPart, choose};
+use super::{COMPLETED, Completion, NewUpload};
+use crate::domain::artifact::{Artifact, Content};
+use crate::domain::grid::FIRST_REVISION;
+use crate::domain::id::ArtifactId;
+use crate::domain::part::{MAX_OBJECT_BYTES, PartNumber};
+use crate::domain::time::Timestamp;
+use crate::domain::ttl::Ttl;
+use crate::domain::upload::{Method, State, Upload};
+use crate::policy::access::Action;
+use crate::policy::place::Place;
+use crate::policy::presign::{Grant, Presigned};
+use crate::policy::{ArtifactStore, Error, Service};
+use crate::storage::{BodyError, Completed, Direct, MultipartUpload, Part, Parts, PutOptions, Storage};
 
 /// A file to be uploaded in parts.
 #[derive(Debug, Clone)]
@@ -68,7 +78,7 @@ impl ArtifactStore {
             return Err(Error::UploadNotFound);
         }
         let storage = self.service.storage_named(&upload.provider)?;
-        let life = std::time::Duration::from_secs(expires_at.seconds_since(now));
+        let life = Duration::from_secs(expires_at.seconds_since(now));
         let mut presigned = Vec::with_capacity(numbers.len());
         for &number in numbers {
             presigned.push(match (storage.direct(), upload.in_store()) {
@@ -160,12 +170,22 @@ impl Service {
         listed: &[CompletedPart],
         completion: Completion,
     ) -> Result<Artifact, Error> {
+        let draft = self.draft_of_upload(&upload, completion).await?;
         let storage = Arc::clone(self.storage_named(&upload.provider)?);
-        let (upload, place, content) = match (storage.direct(), upload.in_store()) {
-            (Some(direct), Some(in_store)) => self.join_in_store(upload, &in_store, direct, listed).await?,
-            _ => self.join(upload, &storage, listed).await?,
+        let (upload, registered) = match (storage.direct(), upload.in_store()) {
+            (Some(direct), Some(in_store)) => {
+                let content = self.join_in_store(&upload, &in_store, direct, listed).await?;
+                // Refused or not, the whole stays: there is one, and it can be registered later.
+                let registered = self.insert(upload.content_typed(draft), content).await;
+                (upload, registered)
+            }
+            _ => {
+                let (upload, place, content) = self.join(upload, &storage, listed).await?;
+                let registered = self.insert(upload.content_typed(draft), content).await;
+                place.discard_if_refused(&registered).await;
+                (upload, registered)
+            }
         };
-        let registered = self.register_upload(&upload, completion, &place, content).await;
         if matches!(registered, Ok(_) | Err(Error::IdTaken)) {
             self.finish(upload).await;
         }
@@ -176,15 +196,15 @@ impl Service {
     /// finds the whole.
     async fn join_in_store(
         &self,
-        upload: Upload,
+        upload: &Upload,
         in_store: &MultipartUpload,
         direct: &dyn Direct,
         listed: &[CompletedPart],
-    ) -> Result<(Upload, Place, Content), Error> {
+    ) -> Result<Content, Error> {
         let storage = Arc::clone(self.storage_named(&upload.provider)?);
         if let Some(arrived) = direct.parts(in_store).await? {
             let (chosen, bytes) = choose(listed, arrived, upload.part_size())?;
-            self.check_size(&upload, bytes)?;
+            self.check_size(upload, bytes)?;
             match direct.complete_multipart(in_store, &chosen).await? {
                 Completed::Done(_) | Completed::NoSuchUpload => {}
                 Completed::InvalidPart => {
@@ -194,9 +214,7 @@ impl Service {
         }
         let object = storage.head(&in_store.key).await?.ok_or(Error::UploadNotFound)?;
         let place = Place { storage, key: in_store.key.clone() };
-        let upload = Upload { last_revision: Some(FIRST_REVISION), ..upload };
-        let content = self.content_in_store(&upload, &place, direct, object).await?;
-        Ok((upload, place, content))
+        self.content_in_store(upload, &place, direct, object).await
     }
 
     /// Joins parts that this service has received.
@@ -215,7 +233,7 @@ impl Service {
             && announced != written.sha256
         {
             place.discard().await;
-            return Err(crate::storage::BodyError::WrongDigest { actual: written.sha256 }.into());
+            return Err(BodyError::WrongDigest { actual: written.sha256 }.into());
         }
         let content = place.content(written, upload.last_revision.unwrap_or(FIRST_REVISION));
         Ok((upload, place, content))

@@ -2,11 +2,15 @@
 //!
 //! There is no caller here: the URL was made for somebody who might store, and bears its own limits.
 
-use super::*;
+use std::sync::Arc;
+
 use crate::clock::new_artifact_id;
-use crate::domain::id::SandboxId;
+use crate::domain::id::{ArtifactId, SandboxId};
+use crate::domain::media_type::MediaType;
 use crate::domain::part::{MAX_PART_BYTES, PartNumber};
-use crate::policy::Incoming;
+use crate::domain::upload::{State, Upload};
+use crate::policy::place::Place;
+use crate::policy::{Error, Incoming, Service};
 use crate::storage::{Parts, PutOptions};
 
 /// Bytes that have been taken in.

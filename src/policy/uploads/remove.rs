@@ -1,9 +1,25 @@
 //! Removing what is left of uploads.
 
-use super::*;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use tracing::warn;
+
+use super::Completion;
+use crate::domain::grid::FIRST_REVISION;
+use crate::domain::id::ArtifactId;
+use crate::domain::upload::{Method, State, Upload};
+use crate::fault::Chain;
+use crate::policy::{Error, Service};
 use crate::storage::Parts;
 
 impl Service {
+    /// Whether there is an upload that can be completed.
+    pub(in crate::policy) async fn is_awaited(&self, id: ArtifactId) -> Result<bool, Error> {
+        let upload = self.metadata.find::<Upload>(&id.to_string()).await?;
+        Ok(upload.is_some_and(|upload| upload.state == State::Open))
+    }
+
     /// Removes the bytes that wait for an upload to be completed.
     pub(super) async fn remove_upload_bytes(&self, upload: &Upload) -> Result<(), Error> {
         let storage = self.storage_named(&upload.provider)?;
@@ -19,8 +35,7 @@ impl Service {
             match self.complete_single(upload.clone(), Completion::default()).await {
                 Ok(_) | Err(Error::UploadIncomplete(_)) => {}
                 Err(error) => {
-                    let error = crate::fault::Chain(&error);
-                    tracing::warn!(%error, upload = %upload.id, "an upload that had arrived could not be registered");
+                    warn!(error = %Chain(&error), upload = %upload.id, "what has arrived could not be registered");
                 }
             }
         }
@@ -29,7 +44,7 @@ impl Service {
         if self.metadata.artifact(upload.id).await?.is_none() {
             let storage = self.storage_named(&upload.provider)?;
             for revision in 1..=upload.last_revision.unwrap_or(FIRST_REVISION).get() {
-                let Some(revision) = std::num::NonZeroU32::new(revision) else { continue };
+                let Some(revision) = NonZeroU32::new(revision) else { continue };
                 storage.delete(&(&upload.key_of(revision)).into()).await?;
             }
         }

@@ -1,8 +1,16 @@
 //! Completing uploads whose bytes came at once.
 
-use super::*;
-use crate::domain::artifact::Content;
-use crate::storage::{BodyError, Direct, ObjectInfo, Parts, PutOptions};
+use std::sync::Arc;
+
+use super::{COMPLETED, Completion, Upload};
+use crate::domain::artifact::{Artifact, Content};
+use crate::domain::grid::FIRST_REVISION;
+use crate::domain::id::ArtifactId;
+use crate::domain::upload::{Method, State};
+use crate::fault::Chain;
+use crate::policy::place::Place;
+use crate::policy::{ArtifactStore, Error, Service};
+use crate::storage::{BodyError, Direct, ObjectInfo, Parts, PutOptions, Storage};
 
 const NOTHING_THERE: Error = Error::UploadIncomplete(std::borrow::Cow::Borrowed("no bytes have arrived"));
 
@@ -38,18 +46,23 @@ impl Service {
             State::Completed => return Err(COMPLETED),
             State::Aborted => return Err(Error::UploadNotFound),
         }
+        let draft = self.draft_of_upload(&upload, completion).await?;
         let storage = Arc::clone(self.storage_named(&upload.provider)?);
         let (upload, place, content) = match storage.direct() {
             Some(direct) => self.take_from_store(upload, &storage, direct).await?,
             None => self.take_received(upload, &storage).await?,
         };
-        let artifact = match self.register_upload(&upload, completion, &place, content).await {
+        let registered = self.insert(upload.content_typed(draft), content).await;
+        place.discard_if_refused(&registered).await;
+        match registered {
             // Another attempt was faster.
-            Err(Error::IdTaken) => return Err(COMPLETED),
-            registered => registered?,
-        };
-        self.finish(upload).await;
-        Ok(artifact)
+            Err(Error::IdTaken) => Err(COMPLETED),
+            Err(error) => Err(error),
+            Ok(artifact) => {
+                self.finish(upload).await;
+                Ok(artifact)
+            }
+        }
     }
 
     /// Marks an upload as completed and removes what is left of it. The artifact is there already, so what
@@ -61,7 +74,7 @@ impl Service {
             Err(error) => Err(error),
         };
         if let Err(error) = finished {
-            tracing::warn!(error = %crate::fault::Chain(&error), "the remains of a completed upload are left to the sweeper");
+            tracing::warn!(error = %Chain(&error), "the remains of a completed upload are left to the sweeper");
         }
     }
 
@@ -75,11 +88,8 @@ impl Service {
         let pending = upload.pending_key();
         let waiting = storage.head(&pending).await?.ok_or(NOTHING_THERE)?;
         self.check_size(&upload, waiting.bytes)?;
-        let mut upload = upload;
-        if upload.content_type.is_none() {
-            upload.received_type = direct.content_type(&pending).await?;
-        }
-        let (upload, place) = self.claim_place(upload).await?;
+        let (mut upload, place) = self.claim_place(upload).await?;
+        upload.received_type = direct.inspect(&pending).await?.and_then(|inspected| inspected.content_type);
         let options = PutOptions { content_type: upload.mime().clone(), content_length: Some(waiting.bytes) };
         if !storage.copy(&pending, &place.key, &options).await? {
             return Err(NOTHING_THERE);
@@ -108,7 +118,7 @@ impl Service {
         direct: &dyn Direct,
         object: ObjectInfo,
     ) -> Result<Content, Error> {
-        let mut sha256 = direct.checksum(&place.key).await?;
+        let mut sha256 = direct.inspect(&place.key).await?.and_then(|inspected| inspected.sha256);
         if sha256.is_none() && upload.sha256.is_some() {
             sha256 = Some(place.digest(object.bytes).await?);
         }
