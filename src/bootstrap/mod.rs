@@ -9,7 +9,9 @@ use axum::http::HeaderValue;
 
 use crate::auth::{AuthOptions, Authenticator, ClaimNames, KeyError, KeySource};
 use crate::clock::SystemClock;
-use crate::config::{AuthConfig, Config, CorsOrigins, MetadataConfig, S3Config, S3Encryption, StorageConfig, StorageConfigs};
+use crate::config::{
+    AuthConfig, Config, CorsOrigins, MetadataConfig, S3Config, S3Encryption, StorageConfig, StorageConfigs,
+};
 use crate::fault::Fault;
 use crate::http::{AllowedOrigins, AppState, Gate};
 use crate::metadata::{MemoryMetadata, MetadataStore, RedisMetadata, SqliteMetadata};

@@ -9,9 +9,12 @@ mod extract;
 mod metrics;
 mod middleware;
 mod openapi;
+mod presigned;
 mod problem;
 mod readiness;
 mod routes;
+mod serve;
+mod signed_url;
 mod view;
 
 use std::sync::Arc;
@@ -29,6 +32,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 use self::metrics::Metrics;
 pub use self::middleware::gate::Gate;
 use self::readiness::Readiness;
+use self::signed_url::UrlSigner;
 use crate::auth::Authenticator;
 use crate::policy::Service;
 use crate::signing::SigningKeys;
@@ -39,6 +43,7 @@ pub struct AppState {
     service: Service,
     authenticator: Arc<Authenticator>,
     signing: Arc<SigningKeys>,
+    signer: UrlSigner,
     gate: Gate,
     metrics: Metrics,
     readiness: Readiness,
@@ -55,10 +60,12 @@ impl AppState {
         gate: Gate,
         public_url: Option<&str>,
     ) -> Self {
+        let signing = Arc::new(signing);
         Self {
             service,
             authenticator: Arc::new(authenticator),
-            signing: Arc::new(signing),
+            signer: UrlSigner::new(Arc::clone(&signing)),
+            signing,
             gate,
             metrics: Metrics::new(),
             readiness: Readiness::default(),

@@ -100,7 +100,9 @@ impl Code {
     /// The status that goes with it.
     pub(super) fn status(self) -> StatusCode {
         match self {
-            Self::ArtifactNotFound | Self::SessionNotFound | Self::UploadNotFound | Self::NotFound => StatusCode::NOT_FOUND,
+            Self::ArtifactNotFound | Self::SessionNotFound | Self::UploadNotFound | Self::NotFound => {
+                StatusCode::NOT_FOUND
+            }
             Self::ArtifactExpired => StatusCode::GONE,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Unauthenticated => StatusCode::UNAUTHORIZED,

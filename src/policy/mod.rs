@@ -11,6 +11,7 @@
 //! A crash between two steps leaves, at worst, bytes without a record.
 
 mod access;
+mod admin;
 mod check;
 mod delete;
 mod error;
@@ -34,6 +35,7 @@ use std::sync::Arc;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
+pub use self::admin::ScopeStats;
 pub use self::check::Checked;
 pub use self::error::Error;
 pub use self::expectation::Expectation;
@@ -43,13 +45,14 @@ pub use self::search::{DirectoryRequest, SearchRequest};
 pub use self::sessions::NewSession;
 pub use self::store::{Incoming, NewArtifact, Staged};
 pub use self::stores::Stores;
+pub use self::update::{Changes, FilenameChange, MetaChange, Replacement, TtlChange};
 pub use self::uploads::{CompletedPart, Completion, NewMultipart, NewUpload, Progress, Received};
 pub use crate::domain::ttl::TtlChoice;
-pub use self::update::{Changes, FilenameChange, MetaChange, Replacement, TtlChange};
 
 use crate::clock::Clock;
 use crate::domain::id::{SandboxId, SessionId};
 use crate::domain::principal::Principal;
+use crate::domain::time::Timestamp;
 use crate::metadata::MetadataStore;
 use crate::storage::Storage;
 
@@ -82,6 +85,11 @@ impl Service {
     /// The rules in force.
     pub fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// What time it is.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// Waits for changes that are still under way, those whose callers have gone included.

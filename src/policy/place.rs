@@ -90,7 +90,9 @@ impl Place {
         let copied = self.write_from(stored, source.storage.name(), written.bytes, mime).await?;
         if copied.sha256 != written.sha256 {
             self.discard().await;
-            return Err(Fault::broken(source.storage.name(), "reading", "the bytes are not those that were stored").into());
+            return Err(
+                Fault::broken(source.storage.name(), "reading", "the bytes are not those that were stored").into()
+            );
         }
         Ok(copied)
     }

@@ -18,6 +18,9 @@ use crate::fault::Fault;
 /// ends sooner when the credentials that signed it do.
 #[async_trait]
 pub trait Direct: Send + Sync {
+    /// The name of the bucket.
+    fn bucket(&self) -> &str;
+
     /// A URL to read an object, answered with the headers in `response`.
     async fn presign_get(
         &self,

@@ -22,7 +22,9 @@ use bytes::Bytes;
 use futures::Stream;
 use futures::stream::BoxStream;
 
-pub use self::direct::{Completed, Direct, Inspected, MultipartUpload, Part, PutConstraints, ResponseHeaders, SignedRequest};
+pub use self::direct::{
+    Completed, Direct, Inspected, MultipartUpload, Part, PutConstraints, ResponseHeaders, SignedRequest,
+};
 pub use self::exactly::exactly;
 pub use self::key::Key;
 pub use self::parts::Parts;

@@ -203,11 +203,8 @@ impl Service {
 
     /// A URL for the bytes of an upload that come at once.
     async fn presign_upload(&self, upload: &Upload, now: Timestamp) -> Result<Presigned, Error> {
-        let constraints = PutConstraints {
-            content_type: upload.content_type.clone(),
-            bytes: upload.bytes,
-            sha256: upload.sha256,
-        };
+        let constraints =
+            PutConstraints { content_type: upload.content_type.clone(), bytes: upload.bytes, sha256: upload.sha256 };
         match self.storage_named(&upload.provider)?.direct() {
             Some(direct) => {
                 let life = Duration::from_secs(upload.expires_at.seconds_since(now));

@@ -82,9 +82,7 @@ impl ArtifactStore {
         let mut presigned = Vec::with_capacity(numbers.len());
         for &number in numbers {
             presigned.push(match (storage.direct(), upload.in_store()) {
-                (Some(direct), Some(in_store)) => {
-                    Presigned::Store(direct.presign_part(&in_store, number, life).await?)
-                }
+                (Some(direct), Some(in_store)) => Presigned::Store(direct.presign_part(&in_store, number, life).await?),
                 _ => {
                     let sandbox = upload.partition.sandbox().clone();
                     Presigned::Service(Grant::Part { sandbox, artifact: upload.id, number })

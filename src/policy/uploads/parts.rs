@@ -51,7 +51,9 @@ fn check_order(listed: &[CompletedPart]) -> Result<(), Error> {
     for (expected, part) in (1_u32..).zip(listed) {
         let number = u32::from(part.number);
         if number > expected {
-            return Err(invalid(format!("must be in order and without a gap: part {expected} is missing before {number}")));
+            return Err(invalid(format!(
+                "must be in order and without a gap: part {expected} is missing before {number}"
+            )));
         }
         if number < expected {
             return Err(invalid(format!("must be in order, each once: part {number} comes again or too late")));
@@ -75,9 +77,10 @@ fn check_sizes(parts: &[Part], part_size: Option<u64>) -> Result<(), Error> {
         }
     }
     match part_size {
-        Some(size) if last.bytes > size => {
-            Err(invalid(format!("must have at most the part_size {size}: part {} has {} bytes", last.number, last.bytes)))
-        }
+        Some(size) if last.bytes > size => Err(invalid(format!(
+            "must have at most the part_size {size}: part {} has {} bytes",
+            last.number, last.bytes
+        ))),
         _ => Ok(()),
     }
 }
@@ -96,10 +99,8 @@ mod tests {
     use crate::domain::time::Timestamp;
 
     fn listed(parts: &[(u32, &str)]) -> Vec<CompletedPart> {
-        let part = |&(number, etag): &(u32, &str)| CompletedPart {
-            number: number.try_into().unwrap(),
-            etag: etag.to_owned(),
-        };
+        let part =
+            |&(number, etag): &(u32, &str)| CompletedPart { number: number.try_into().unwrap(), etag: etag.to_owned() };
         parts.iter().map(part).collect()
     }
 
@@ -138,7 +139,9 @@ mod tests {
         assert!(refusal(&[(1, "etag-1"), (2, "etag-2"), (1, "etag-1")], &there, None).contains("part 1 comes again"));
         assert!(refusal(&THREE[..2], &there, None).contains("must list part 3"));
         assert!(refusal(&THREE, &there[..2], None).contains("part 3 has not arrived"));
-        assert!(refusal(&[(1, "other"), (2, "etag-2"), (3, "etag-3")], &there, None).contains("part 1 has arrived with"));
+        assert!(
+            refusal(&[(1, "other"), (2, "etag-2"), (3, "etag-3")], &there, None).contains("part 1 has arrived with")
+        );
         assert!(refusal(&THREE, &[(1, FULL), (2, FULL - 1), (3, 1)], None).contains("part 2 has 5242879"));
     }
 
