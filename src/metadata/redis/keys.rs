@@ -157,8 +157,8 @@ mod tests {
         assert_eq!(keys.garbage(artifact.shard), "p:{53}:garbage");
         assert_eq!(keys.index(&partition), "p:{53}:index:app/users/al%7Bice");
         assert_eq!(keys.totals(artifact.shard, &sandbox), "p:{53}:totals:app");
-        assert_eq!(keys.record(&session), "");
-        assert_eq!(keys.expiry(session.shard, session.kind), "");
+        assert_eq!(keys.record(&session), "p:{49}:session:app/{chat}");
+        assert_eq!(keys.expiry(session.shard, session.kind), "p:{49}:sessions:expiry");
     }
 
     #[test]
