@@ -7,7 +7,7 @@
 //! by another.
 //!
 //! How durable an answer is, the server decides: with `appendfsync always` as durable as its disk. It
-//! must not evict keys (`maxmemory-policy noeviction`).
+//! must not evict keys (`maxmemory-policy noeviction`), and be Redis 6.2 or newer (`ZRANGE … BYLEX`).
 
 mod artifacts;
 mod connector;

@@ -60,7 +60,9 @@ async fn an_id_that_was_made_for_another_partition_is_refused() {
         store.replace_artifact(&stranger, &stranger, None).await.map(drop),
         store.delete_artifact(&stranger, &garbage(1, at(1))).await.map(drop),
     ] {
-        assert_eq!(refused.unwrap_err().kind, FaultKind::Broken);
+        let fault = refused.unwrap_err();
+        assert_eq!(fault.kind, FaultKind::Broken);
+        assert_eq!(fault.source.to_string(), "the id of the artifact was made for another partition");
     }
     assert_eq!(keys_of(&store).await, [""; 0]);
 }

@@ -22,7 +22,7 @@ elseif found ~= version then
 end
 
 if #KEYS > 2 then
-    -- Sums come first, the larger before: they alone may be refused, and nothing is undone.
+    -- Sums come first, of these the bytes: only they can be refused, and what a script did stays done.
     for _, part in ipairs({ { ':bytes', ARGV[9] }, { ':artifacts', ARGV[8] } }) do
         local field = ARGV[7] .. part[1]
         if redis.call('HINCRBY', KEYS[5], field, part[2]) == 0 then
