@@ -89,6 +89,7 @@ async fn a_staged_file_that_cannot_be_moved_is_the_service_s_fault() {
         (Trouble::Lost, 502, "provider_error"),
         (Trouble::Broken, 502, "provider_error"),
         (Trouble::Unavailable, 503, "provider_unavailable"),
+        (Trouble::BreaksOff, 503, "provider_unavailable"),
     ] {
         let providers = Providers::per_scope();
         let troubled = Troubled { inner: providers.of(Scope::Session), trouble, on_writing: false };

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use artifactd::fault::Fault;
 use artifactd::storage::{Body, ByteStream, Key, ObjectInfo, PutError, PutOptions, Storage, Stored};
 use async_trait::async_trait;
+use futures::{StreamExt as _, stream};
 
 /// A part of a bucket that all tests share: what a test sweeps is its own.
 pub(super) struct Corner<S> {
@@ -69,6 +70,8 @@ pub(crate) enum Trouble {
     Broken,
     /// Reads as if nothing were there.
     Lost,
+    /// Ends before the end when it reads.
+    BreaksOff,
     /// Does nothing at all, not only with bytes.
     Away,
 }
@@ -87,7 +90,7 @@ impl Troubled {
             Trouble::Panic => panic!("the inside"),
             Trouble::Unavailable | Trouble::Away => Some(Fault::unavailable("memory", operation, "the inside")),
             Trouble::Broken => Some(Fault::broken("memory", operation, "the inside")),
-            Trouble::Lost => None,
+            Trouble::Lost | Trouble::BreaksOff => None,
         }
     }
 
@@ -114,8 +117,15 @@ impl Storage for Troubled {
         self.inner.put(key, body, options).await
     }
 
-    async fn get(&self, _: &Key, _: Option<Range<u64>>) -> Result<Option<ByteStream>, Fault> {
-        self.fault("reading").map_or(Ok(None), Err)
+    async fn get(&self, key: &Key, range: Option<Range<u64>>) -> Result<Option<ByteStream>, Fault> {
+        match (self.trouble, self.fault("reading")) {
+            (Trouble::BreaksOff, _) => {
+                let end = Fault::unavailable("memory", "reading", "the inside");
+                let bytes = self.inner.get(key, range).await?;
+                Ok(bytes.map(|bytes| bytes.take(1).chain(stream::iter([Err(end)])).boxed()))
+            }
+            (_, fault) => fault.map_or(Ok(None), Err),
+        }
     }
 
     async fn head(&self, _: &Key) -> Result<Option<ObjectInfo>, Fault> {
