@@ -12,12 +12,14 @@
 
 mod access;
 mod check;
+mod copy;
 mod delete;
 mod error;
 mod expectation;
 mod lifetime;
 mod meter;
 mod place;
+mod register;
 mod retrieve;
 mod sessions;
 mod store;
@@ -31,6 +33,7 @@ use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
 pub use self::check::Checked;
+pub use self::copy::{CopyRequest, MoveRequest};
 pub use self::error::Error;
 pub use self::expectation::Expectation;
 pub use self::lifetime::{Limits, TtlChoice};

@@ -6,15 +6,14 @@ use futures::stream::BoxStream;
 
 use super::access::Action;
 use super::place::{Place, Written};
+use super::register::Draft;
 use super::{ArtifactStore, Error, Service, TtlChoice};
 use crate::clock::new_artifact_id;
-use crate::domain::artifact::{Artifact, Content, Description, SessionUse, UploadedVia};
+use crate::domain::artifact::{Artifact, Description, SessionUse, UploadedVia};
 use crate::domain::digest::Sha256Digest;
-use crate::domain::grid::{FIRST_REVISION, GridKey};
-use crate::domain::id::ArtifactId;
+use crate::domain::grid::FIRST_REVISION;
 use crate::domain::media_type::MediaType;
 use crate::domain::scope::{Partition, Scope};
-use crate::domain::session::Session;
 use crate::storage::{BodyError, Key};
 
 /// What a caller says of a file to be stored.
@@ -45,24 +44,10 @@ pub struct Staged {
     written: Written,
 }
 
-/// An artifact in the making: all but its bytes.
-struct Draft {
-    id: ArtifactId,
-    partition: Partition,
-    session: Option<Session>,
-    new: NewArtifact,
-}
-
-impl Draft {
-    fn key(&self) -> GridKey {
-        GridKey { partition: self.partition.clone(), artifact: self.id, revision: FIRST_REVISION }
-    }
-}
-
 impl ArtifactStore {
     /// Stores a file.
     pub async fn store(&self, new: NewArtifact, incoming: Incoming) -> Result<Artifact, Error> {
-        let draft = self.draft(new).await?;
+        let draft = self.draft(new, UploadedVia::Direct).await?;
         self.check_length(&incoming)?;
         let store = self.clone();
         self.service
@@ -102,7 +87,7 @@ impl ArtifactStore {
         if sha256.is_some_and(|announced| announced != actual) {
             return Err(BodyError::WrongDigest { actual }.into());
         }
-        let draft = self.draft(new).await?;
+        let draft = self.draft(new, UploadedVia::Direct).await?;
         let store = self.clone();
         self.service
             .to_completion(async move {
@@ -115,7 +100,7 @@ impl ArtifactStore {
     }
 
     /// Checks all that can be checked before the first byte.
-    async fn draft(&self, new: NewArtifact) -> Result<Draft, Error> {
+    pub(super) async fn draft(&self, new: NewArtifact, via: UploadedVia) -> Result<Draft, Error> {
         self.check_storing(new.scope)?;
         let limits = &self.service.limits;
         limits.check_meta("meta", &new.description.meta)?;
@@ -132,7 +117,15 @@ impl ArtifactStore {
                 return Err(Error::AccessDenied("the token has neither the user nor the session that the scope needs"));
             }
         };
-        Ok(Draft { id: new_artifact_id(now), partition, session, new })
+        Ok(Draft {
+            id: new_artifact_id(now),
+            partition,
+            session: session.as_ref().map(SessionUse::from),
+            ends_with: session.filter(|_| new.scope == Scope::Session),
+            owner: principal.user().cloned(),
+            new,
+            via,
+        })
     }
 
     /// Fails at once when more is announced than allowed.
@@ -150,53 +143,9 @@ impl ArtifactStore {
 
     /// Commits the record of bytes that are in place.
     async fn register(&self, draft: Draft, place: &Place, written: Written) -> Result<Artifact, Error> {
-        let result = self.insert(draft, place.content(written, FIRST_REVISION)).await;
+        let result = self.service.insert(draft, place.content(written, FIRST_REVISION)).await;
         place.discard_if_refused(&result).await;
         result
-    }
-
-    async fn insert(&self, draft: Draft, content: Content) -> Result<Artifact, Error> {
-        let now = self.service.clock.now();
-        let Draft { id, partition, mut session, new } = draft;
-        // The upload may have taken so long that the session is over, or was extended.
-        if new.scope == Scope::Session
-            && let Some(known) = session.take_if(|session| session.life.is_over(now))
-        {
-            session = Some(self.still_living(&known).await?.ok_or(Error::SessionNotFound)?);
-        }
-        let life = self.service.limits.lifetime(new.scope, new.ttl, session.as_ref(), now)?;
-        let artifact = Artifact {
-            id,
-            partition,
-            session: session.as_ref().map(SessionUse::from),
-            owner: self.caller.principal.user().cloned(),
-            description: new.description,
-            content,
-            last_revision: FIRST_REVISION,
-            stored_at: now,
-            updated_at: now,
-            life,
-            uploaded_via: UploadedVia::Direct,
-            edits: 0,
-            version: 1,
-        };
-        if !self.service.metadata.insert_artifact(&artifact).await? {
-            return Err(Error::Conflict(format!("the id {id} is taken").into()));
-        }
-        // Who deleted the session meanwhile removed what was in it then: this file came too late for that.
-        match session {
-            Some(session) if new.scope == Scope::Session && self.still_living(&session).await?.is_none() => {
-                self.service.remove_any_version(artifact).await?;
-                Err(Error::SessionNotFound)
-            }
-            _ => Ok(artifact),
-        }
-    }
-
-    /// A session as it is now, unless it has ended and, perhaps, another has taken its place.
-    async fn still_living(&self, session: &Session) -> Result<Option<Session>, Error> {
-        let current = self.live_session(&session.id).await?;
-        Ok(current.filter(|current| current.created_at == session.created_at))
     }
 }
 

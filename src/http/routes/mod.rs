@@ -17,6 +17,8 @@ pub(super) fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(artifacts::store::store))
         .routes(routes!(artifacts::record::get, artifacts::record::patch, artifacts::record::delete))
         .routes(routes!(artifacts::content::get, artifacts::replace::put))
+        .routes(routes!(artifacts::copy::copy))
+        .routes(routes!(artifacts::copy::rename))
         .routes(routes!(sessions::create))
         .routes(routes!(sessions::get, sessions::patch, sessions::delete))
         .routes(routes!(sessions::extend))

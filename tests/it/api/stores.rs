@@ -157,6 +157,26 @@ async fn new_bytes_go_to_the_provider_that_the_scope_has_now() {
     assert_nothing_is_left(&app, &providers).await;
 }
 
+/// It needs no bytes to be moved, and the provider can do it by itself.
+#[tokio::test]
+async fn a_copy_stays_with_the_provider_of_its_original() {
+    let (app, providers, root) = per_scope();
+    for (name, _, provider) in SCOPES {
+        let file = root.stored(&format!("scope={name}"), "x").await;
+        let copied = root.post(&format!("{}/copy", file.path)).await.stored();
+        assert_eq!(copied["storage_provider"], provider);
+    }
+    let file = root.stored("scope=user", "x").await;
+    let app = with_stores(&app, &providers, providers_for_users_in(&providers, Scope::Session));
+    let root = app.admin("root");
+    let copied = root.post(&format!("{}/copy", file.path)).await.stored();
+    assert_eq!(copied["storage_provider"], "filesystem");
+    assert_eq!(root.get(&copied.content).await.expect(200).text(), "x");
+
+    let app = with_stores(&app, &providers, Stores::one(providers.of(Scope::Session)));
+    app.admin("root").post(&format!("{}/copy", file.path)).await.problem(502, "provider_error");
+}
+
 #[tokio::test]
 async fn bytes_with_a_provider_that_is_not_configured_stay_out_of_reach_until_it_is() {
     let (app, providers, alice) = per_scope();
