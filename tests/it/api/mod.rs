@@ -17,6 +17,7 @@ mod access;
 mod bodies;
 mod conditions;
 mod content;
+mod copy;
 mod errors;
 mod faults;
 mod input;
