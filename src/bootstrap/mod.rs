@@ -13,7 +13,7 @@ use crate::config::{AuthConfig, Config, CorsOrigins, MetadataConfig, S3Config, S
 use crate::fault::Fault;
 use crate::http::{AllowedOrigins, AppState, Gate};
 use crate::metadata::{MemoryMetadata, MetadataStore, RedisMetadata, SqliteMetadata};
-use crate::policy::{Limits, Service};
+use crate::policy::{Limits, Service, Stores};
 use crate::signing::SigningKeys;
 use crate::storage::Storage;
 use crate::storage::filesystem::FilesystemStorage;
@@ -93,7 +93,7 @@ pub fn signing_keys(config: &Config) -> Result<SigningKeys, StartError> {
 pub async fn service(config: &Config) -> Result<Service, StartError> {
     let storage = storage(&config.storage.session).await?;
     let metadata = metadata(&config.metadata)?;
-    Ok(Service::new(metadata, storage, Arc::new(SystemClock), limits(config)))
+    Ok(Service::new(metadata, Stores::one(storage), Arc::new(SystemClock), limits(config)))
 }
 
 /// What verifies tokens.

@@ -17,9 +17,11 @@ mod error;
 mod expectation;
 mod lifetime;
 mod meter;
+mod place;
 mod retrieve;
 mod sessions;
 mod store;
+mod stores;
 pub mod sweeper;
 mod update;
 
@@ -34,6 +36,7 @@ pub use self::expectation::Expectation;
 pub use self::lifetime::{Limits, TtlChoice};
 pub use self::sessions::NewSession;
 pub use self::store::{Incoming, NewArtifact, Staged};
+pub use self::stores::Stores;
 pub use self::update::{Changes, FilenameChange, MetaChange, Replacement, TtlChange};
 
 use crate::clock::Clock;
@@ -46,7 +49,7 @@ use crate::storage::Storage;
 #[derive(Clone)]
 pub struct Service {
     metadata: Arc<dyn MetadataStore>,
-    storage: Arc<dyn Storage>,
+    stores: Stores,
     clock: Arc<dyn Clock>,
     limits: Arc<Limits>,
     tasks: TaskTracker,
@@ -54,13 +57,8 @@ pub struct Service {
 
 impl Service {
     /// A service over these providers.
-    pub fn new(
-        metadata: Arc<dyn MetadataStore>,
-        storage: Arc<dyn Storage>,
-        clock: Arc<dyn Clock>,
-        limits: Limits,
-    ) -> Self {
-        Self { metadata, storage, clock, limits: Arc::new(limits), tasks: TaskTracker::new() }
+    pub fn new(metadata: Arc<dyn MetadataStore>, stores: Stores, clock: Arc<dyn Clock>, limits: Limits) -> Self {
+        Self { metadata, stores, clock, limits: Arc::new(limits), tasks: TaskTracker::new() }
     }
 
     /// The store as `principal` may use it, in the session that the caller has named, if any.
@@ -85,12 +83,8 @@ impl Service {
     }
 
     /// The storage provider that holds the bytes of a record.
-    fn storage_named(&self, provider: &str) -> Result<&dyn Storage, Error> {
-        if self.storage.name() == provider {
-            Ok(&*self.storage)
-        } else {
-            Err(Error::OtherProvider { provider: provider.to_owned() })
-        }
+    fn storage_named(&self, provider: &str) -> Result<&Arc<dyn Storage>, Error> {
+        self.stores.named(provider).ok_or_else(|| Error::OtherProvider { provider: provider.to_owned() })
     }
 
     /// Runs a change to its end even if the caller goes away meanwhile.

@@ -9,7 +9,7 @@ use super::{ArtifactStore, Error};
 use crate::domain::artifact::Artifact;
 use crate::domain::id::ArtifactId;
 use crate::fault::Fault;
-use crate::storage::{ByteStream, Key};
+use crate::storage::ByteStream;
 
 impl ArtifactStore {
     /// The record of an artifact.
@@ -22,22 +22,21 @@ impl ArtifactStore {
         if artifact.content.bytes == 0 {
             return Ok(futures::stream::empty().boxed());
         }
-        let key = Key::from(&artifact.key());
-        let storage = self.service.storage_named(&artifact.content.provider)?;
+        let place = self.service.place_of(artifact)?;
         let length = range.as_ref().map_or(artifact.content.bytes, |range| range.end - range.start);
-        match storage.get(&key, range).await? {
-            Some(bytes) => Ok(exactly(length, bytes, storage.name())),
+        match place.storage.get(&place.key, range).await? {
+            Some(bytes) => Ok(exactly(length, bytes, place.storage.name())),
             None => {
                 // Deleted in this moment? Then that is the answer.
                 self.find(artifact.id, Action::Read).await?;
-                Err(Error::ContentMissing { key: key.to_string() })
+                Err(place.missing())
             }
         }
     }
 }
 
 /// `bytes`, with an error where they are fewer or more than `length`: the store was tampered with.
-fn exactly(length: u64, bytes: ByteStream, provider: &'static str) -> ByteStream {
+pub(super) fn exactly(length: u64, bytes: ByteStream, provider: &'static str) -> ByteStream {
     let wrong = move || Fault::broken(provider, "reading", "the bytes are not as many as were stored");
     futures::stream::try_unfold((bytes, length), move |(mut bytes, left)| async move {
         match bytes.try_next().await? {

@@ -14,7 +14,6 @@ use crate::domain::summary::Summary;
 use crate::domain::time::Timestamp;
 use crate::domain::ttl::{Lifetime, Ttl};
 use crate::metadata::{Garbage, Replaced};
-use crate::storage::Key;
 
 /// How long the bytes of a replaced revision stay, so that whoever reads them can finish.
 const REPLACED_CONTENT_GRACE_SECONDS: u64 = 3600;
@@ -147,10 +146,9 @@ impl ArtifactStore {
         expected: Expectation,
     ) -> Result<Artifact, Error> {
         let revision = claimed.last_revision;
-        let key = Key::from(&claimed.key_of(revision));
+        let place = self.service.place_for(&claimed.key_of(revision));
         let mime = replacement.mime.as_ref().unwrap_or(&claimed.description.mime);
-        let written = self.write(&key, mime, incoming).await?;
-        let content = self.content(written, revision);
+        let content = place.content(place.write(mime, incoming, self.max_bytes()).await?, revision);
         let changes = Changes::from(replacement);
         let result = self
             .change(claimed.id, Some(REPLACED_CONTENT_GRACE_SECONDS), |artifact, _| {
@@ -163,7 +161,7 @@ impl ArtifactStore {
                 Ok(())
             })
             .await;
-        self.service.discard_if_refused(&key, &result).await;
+        place.discard_if_refused(&result).await;
         result
     }
 

@@ -34,7 +34,7 @@ pub(super) async fn healthz() -> Json<Status> {
     OK
 }
 
-/// Tell whether requests can be served: both providers answer, and the service is not stopping
+/// Tell whether requests can be served: all providers answer, and the service is not stopping
 #[utoipa::path(
     get,
     path = "/readyz",

@@ -26,5 +26,6 @@ mod races;
 mod record;
 mod sessions;
 mod store;
+mod stores;
 mod sweeping;
 mod tokens;

@@ -9,10 +9,10 @@ use std::sync::Arc;
 
 use artifactd::auth::{AuthOptions, Authenticator, ClaimNames, KeySource};
 use artifactd::clock::{Clock, ManualClock, SystemClock};
+use artifactd::domain::scope::Scope;
 use artifactd::domain::time::Timestamp;
 use artifactd::domain::ttl::Ttl;
 use artifactd::http::{AllowedOrigins, AppState, Gate, router};
-use artifactd::metadata::MetadataStore;
 use artifactd::policy::sweeper::Swept;
 use artifactd::policy::{Limits, Service};
 use artifactd::storage::{Key, Storage};
@@ -57,6 +57,7 @@ pub(super) const DAY: i64 = 24 * HOUR;
 pub(super) struct TestApp {
     pub(super) router: Router,
     pub(super) service: Service,
+    /// Where the bytes are; those of sessions, if others are elsewhere.
     pub(super) storage: Arc<dyn Storage>,
     pub(super) clock: Arc<ManualClock>,
     pub(super) gate: Gate,
@@ -108,9 +109,9 @@ impl TestApp {
         let sandbox = options.auth.sandbox.to_string();
         // Providers note when they stored something by their own clocks, so ours starts where theirs are.
         let clock = Arc::new(ManualClock::new(SystemClock.now()));
-        let (storage, metadata): (Arc<dyn Storage>, Arc<dyn MetadataStore>) =
-            (Arc::clone(&providers.storage), Arc::clone(&providers.metadata));
-        let service = Service::new(metadata, Arc::clone(&storage), clock.clone(), options.limits);
+        let Providers { stores, metadata, .. } = providers.clone();
+        let storage = Arc::clone(stores.for_scope(Scope::Session));
+        let service = Service::new(metadata, stores, clock.clone(), options.limits);
         let gate = Gate::new(options.max_requests);
         let authenticator = Authenticator::new(options.auth, clock.clone()).unwrap();
         let state = AppState::new(service.clone(), authenticator, gate.clone(), options.public_url);
@@ -170,12 +171,21 @@ impl TestApp {
         self.service.sweep(self.now()).await
     }
 
-    /// All keys under which the storage provider has bytes, when all work behind the requests is done.
+    /// All keys under which a storage provider has bytes, when all work behind the requests is done.
     pub(super) async fn keys(&self) -> Vec<String> {
+        let mut keys = Vec::new();
+        for storage in self.providers.stores.distinct() {
+            keys.extend(self.keys_in(&**storage).await);
+        }
+        keys
+    }
+
+    /// The keys under which this provider has bytes, when all work behind the requests is done.
+    pub(super) async fn keys_in(&self, storage: &dyn Storage) -> Vec<String> {
         self.service.drained().await;
         let mut keys = Vec::new();
         for place in ["grid/", "pending/"] {
-            let objects = self.storage.list(place, None, 1000).await.unwrap();
+            let objects = storage.list(place, None, 1000).await.unwrap();
             keys.extend(objects.into_iter().map(|object| object.key.to_string()));
         }
         keys
@@ -188,7 +198,7 @@ impl TestApp {
     }
 
     pub(super) fn storage_name(&self) -> &'static str {
-        self.providers.storage.name()
+        self.storage.name()
     }
 
     pub(super) fn metadata_name(&self) -> &'static str {

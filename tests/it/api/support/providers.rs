@@ -1,8 +1,10 @@
-//! The pairs of providers, opened for one test.
+//! The pairs of providers, opened for one test, and one for each scope.
 
 use std::sync::Arc;
 
+use artifactd::domain::scope::Scope;
 use artifactd::metadata::{MemoryMetadata, MetadataStore, RedisMetadata, SqliteMetadata};
+use artifactd::policy::Stores;
 use artifactd::storage::Storage;
 use artifactd::storage::filesystem::FilesystemStorage;
 use artifactd::storage::memory::MemoryStorage;
@@ -21,10 +23,10 @@ pub(crate) enum Pair {
     S3Redis,
 }
 
-/// A pair of providers that no other test uses.
+/// Providers that no other test uses.
 #[derive(Clone)]
 pub(crate) struct Providers {
-    pub(crate) storage: Arc<dyn Storage>,
+    pub(crate) stores: Stores,
     pub(crate) metadata: Arc<dyn MetadataStore>,
     _folder: Option<Arc<TempDir>>,
 }
@@ -33,14 +35,14 @@ impl Providers {
     pub(crate) async fn open(pair: Pair) -> Self {
         match pair {
             Pair::Memory => Self {
-                storage: Arc::new(MemoryStorage::default()),
+                stores: Stores::one(Arc::new(MemoryStorage::default())),
                 metadata: Arc::new(MemoryMetadata::new()),
                 _folder: None,
             },
             Pair::FilesystemSqlite => {
                 let folder = tempfile::tempdir().unwrap();
                 Self {
-                    storage: Arc::new(FilesystemStorage::open(folder.path().join("artifacts")).unwrap()),
+                    stores: Stores::one(filesystem(&folder)),
                     metadata: Arc::new(SqliteMetadata::open(&folder.path().join("metadata.db")).unwrap()),
                     _folder: Some(Arc::new(folder)),
                 }
@@ -48,7 +50,7 @@ impl Providers {
             Pair::Sqlite => {
                 let folder = tempfile::tempdir().unwrap();
                 Self {
-                    storage: Arc::new(SqliteStorage::open(&folder.path().join("artifacts.db")).unwrap()),
+                    stores: Stores::one(sqlite(&folder)),
                     metadata: Arc::new(SqliteMetadata::open(&folder.path().join("metadata.db")).unwrap()),
                     _folder: Some(Arc::new(folder)),
                 }
@@ -57,7 +59,7 @@ impl Providers {
                 let name = format!("api-{:032x}", rand::random::<u128>());
                 let bucket = S3Storage::connect(s3_options()).await.unwrap();
                 Self {
-                    storage: Arc::new(Corner::new(bucket, &name)),
+                    stores: Stores::one(Arc::new(Corner::new(bucket, &name))),
                     metadata: Arc::new(RedisMetadata::connect(&variable("REDIS_URL"), &name).unwrap()),
                     _folder: None,
                 }
@@ -65,10 +67,31 @@ impl Providers {
         }
     }
 
-    /// These providers with another storage, made from the one they have.
-    pub(crate) fn with_storage<S: Storage>(mut self, change: impl FnOnce(Arc<dyn Storage>) -> S) -> Self {
-        self.storage = Arc::new(change(self.storage));
+    /// Bytes of sessions in memory, of users in files, of the sandbox in a database.
+    pub(crate) fn per_scope() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self {
+            stores: Stores::per_scope(Arc::new(MemoryStorage::default()), filesystem(&folder), sqlite(&folder)),
+            metadata: Arc::new(MemoryMetadata::new()),
+            _folder: Some(Arc::new(folder)),
+        }
+    }
+
+    /// These providers with another storage for all scopes, made from that of sessions.
+    pub(crate) fn with_storage<S: Storage>(self, change: impl FnOnce(Arc<dyn Storage>) -> S) -> Self {
+        let storage = change(self.of(Scope::Session));
+        self.with_stores(Stores::one(Arc::new(storage)))
+    }
+
+    /// These providers with other storage.
+    pub(crate) fn with_stores(mut self, stores: Stores) -> Self {
+        self.stores = stores;
         self
+    }
+
+    /// The storage of a scope.
+    pub(crate) fn of(&self, scope: Scope) -> Arc<dyn Storage> {
+        Arc::clone(self.stores.for_scope(scope))
     }
 
     /// These providers with other metadata.
@@ -76,6 +99,14 @@ impl Providers {
         self.metadata = Arc::new(metadata);
         self
     }
+}
+
+fn filesystem(folder: &TempDir) -> Arc<dyn Storage> {
+    Arc::new(FilesystemStorage::open(folder.path().join("artifacts")).unwrap())
+}
+
+fn sqlite(folder: &TempDir) -> Arc<dyn Storage> {
+    Arc::new(SqliteStorage::open(&folder.path().join("artifacts.db")).unwrap())
 }
 
 fn s3_options() -> S3Options {

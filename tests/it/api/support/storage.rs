@@ -69,6 +69,8 @@ pub(crate) enum Trouble {
     Broken,
     /// Reads as if nothing were there.
     Lost,
+    /// Does nothing at all, not only with bytes.
+    Away,
 }
 
 /// A provider that makes trouble over bytes. All it says is `the inside`.
@@ -83,9 +85,16 @@ impl Troubled {
     fn fault(&self, operation: &'static str) -> Option<Fault> {
         match self.trouble {
             Trouble::Panic => panic!("the inside"),
-            Trouble::Unavailable => Some(Fault::unavailable("memory", operation, "the inside")),
+            Trouble::Unavailable | Trouble::Away => Some(Fault::unavailable("memory", operation, "the inside")),
             Trouble::Broken => Some(Fault::broken("memory", operation, "the inside")),
             Trouble::Lost => None,
+        }
+    }
+
+    fn unless_away(&self, operation: &'static str) -> Result<(), Fault> {
+        match self.trouble {
+            Trouble::Away => self.fault(operation).map_or(Ok(()), Err),
+            _ => Ok(()),
         }
     }
 }
@@ -114,14 +123,17 @@ impl Storage for Troubled {
     }
 
     async fn copy(&self, from: &Key, to: &Key, options: &PutOptions) -> Result<bool, Fault> {
+        self.unless_away("copying")?;
         self.inner.copy(from, to, options).await
     }
 
     async fn delete(&self, key: &Key) -> Result<(), Fault> {
+        self.unless_away("deleting")?;
         self.inner.delete(key).await
     }
 
     async fn list(&self, prefix: &str, after: Option<&Key>, limit: usize) -> Result<Vec<ObjectInfo>, Fault> {
+        self.unless_away("listing")?;
         self.inner.list(prefix, after, limit).await
     }
 }
