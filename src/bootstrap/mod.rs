@@ -9,7 +9,9 @@ use axum::http::HeaderValue;
 
 use crate::auth::{AuthOptions, Authenticator, ClaimNames, KeyError, KeySource};
 use crate::clock::SystemClock;
-use crate::config::{AuthConfig, Config, CorsOrigins, MetadataConfig, S3Config, S3Encryption, StorageConfig};
+use crate::config::{
+    AuthConfig, Config, CorsOrigins, MetadataConfig, S3Config, S3Encryption, StorageConfig, StorageConfigs,
+};
 use crate::fault::Fault;
 use crate::http::{AllowedOrigins, AppState, Gate};
 use crate::metadata::{MemoryMetadata, MetadataStore, RedisMetadata, SqliteMetadata};
@@ -91,9 +93,9 @@ pub fn signing_keys(config: &Config) -> Result<SigningKeys, StartError> {
 
 /// The rules over the configured providers.
 pub async fn service(config: &Config) -> Result<Service, StartError> {
-    let storage = storage(&config.storage.session).await?;
+    let stores = stores(&config.storage).await?;
     let metadata = metadata(&config.metadata)?;
-    Ok(Service::new(metadata, Stores::one(storage), Arc::new(SystemClock), limits(config)))
+    Ok(Service::new(metadata, stores, Arc::new(SystemClock), limits(config)))
 }
 
 /// What verifies tokens.
@@ -127,6 +129,19 @@ fn limits(config: &Config) -> Limits {
         max_upload_bytes: limits.max_upload_bytes,
         max_meta_bytes: usize::try_from(limits.max_meta_bytes).unwrap_or(usize::MAX),
     }
+}
+
+/// Opens each provider once: scopes with the same one share it.
+async fn stores(configs: &StorageConfigs) -> Result<Stores, Fault> {
+    let StorageConfigs { session, user, sandbox } = configs;
+    let for_session = storage(session).await?;
+    let for_user = if user == session { Arc::clone(&for_session) } else { storage(user).await? };
+    let for_sandbox = match sandbox {
+        _ if sandbox == session => Arc::clone(&for_session),
+        _ if sandbox == user => Arc::clone(&for_user),
+        _ => storage(sandbox).await?,
+    };
+    Ok(Stores::per_scope(for_session, for_user, for_sandbox))
 }
 
 async fn storage(config: &StorageConfig) -> Result<Arc<dyn Storage>, Fault> {
