@@ -25,7 +25,28 @@ impl ArtifactId {
     pub fn as_bytes(&self) -> &[u8; 16] {
         self.0.as_bytes()
     }
+
+    /// The id with these 16 bytes.
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(Uuid::from_bytes(bytes))
+    }
+
+    /// This id with `shard` in place of the last bits of its random part.
+    pub(super) fn in_shard(self, shard: u8) -> Self {
+        let mut bytes = *self.as_bytes();
+        bytes[15] = (bytes[15] & !(SHARDS - 1)) | shard;
+        Self::from_bytes(bytes)
+    }
+
+    /// The shard that its partition belongs to.
+    pub fn shard(&self) -> u8 {
+        self.as_bytes()[15] & (SHARDS - 1)
+    }
 }
+
+/// Into how many shards records are divided, so that a provider may spread them over several servers.
+/// A power of two: many enough to spread, few enough to be asked all at once.
+pub const SHARDS: u8 = 64;
 
 impl fmt::Display for ArtifactId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

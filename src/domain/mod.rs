@@ -10,13 +10,17 @@ pub mod grid;
 pub mod id;
 pub mod media_type;
 pub mod meta;
+pub mod part;
 pub mod principal;
 pub mod range;
 pub mod scope;
+pub mod search;
 pub mod session;
 pub mod summary;
 pub mod time;
 pub mod ttl;
+pub mod upload;
+pub mod words;
 
 /// Why a text is not a valid value of a domain type.
 ///

@@ -4,9 +4,10 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use super::Invalid;
-use super::id::{SandboxId, SessionId, UserId};
+use super::id::{ArtifactId, SHARDS, SandboxId, SessionId, UserId};
 
 /// How long an artifact lives and who may touch it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -95,6 +96,17 @@ impl Partition {
             Self::Session { sandbox, .. } | Self::User { sandbox, .. } | Self::Shared { sandbox } => sandbox,
         }
     }
+
+    /// The shard of all records of this partition.
+    pub fn shard(&self) -> u8 {
+        Sha256::digest(self.to_string())[0] % SHARDS
+    }
+
+    /// `id` as that of an artifact of this partition: it carries the shard, so that whoever knows the
+    /// id alone finds the record where the index of its partition is.
+    pub fn adopt(&self, id: ArtifactId) -> ArtifactId {
+        id.in_shard(self.shard())
+    }
 }
 
 /// `{sandbox}/sessions/{session}`, `{sandbox}/users/{user}` or `{sandbox}/shared`, percent-encoded:
@@ -106,6 +118,28 @@ impl fmt::Display for Partition {
             Self::Session { session, .. } => write!(f, "{sandbox}/sessions/{}", session.to_segment()),
             Self::User { user, .. } => write!(f, "{sandbox}/users/{}", user.to_segment()),
             Self::Shared { .. } => write!(f, "{sandbox}/shared"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::time::Timestamp;
+
+    #[test]
+    fn the_id_of_an_artifact_tells_the_shard_of_its_partition() {
+        let sandbox: SandboxId = "app".parse().unwrap();
+        let partitions = ["alice", "bob", "carol"]
+            .map(|user| Partition::User { sandbox: sandbox.clone(), user: user.parse().unwrap() })
+            .into_iter()
+            .chain([Partition::Shared { sandbox: sandbox.clone() }]);
+        for partition in partitions {
+            for random in [[0; 10], [0xff; 10]] {
+                let id = partition.adopt(ArtifactId::new(Timestamp::from_millis(1_000), random));
+                assert_eq!(id.shard(), partition.shard());
+                assert!(id > ArtifactId::new(Timestamp::from_millis(999), [0xff; 10]), "the time stays");
+            }
         }
     }
 }

@@ -6,6 +6,7 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 
 use super::problem::{Code, FieldError, Problem};
+use super::signed_url::Refused;
 use crate::auth::AuthError;
 use crate::fault::{Chain, FaultKind};
 use crate::policy;
@@ -35,6 +36,12 @@ pub enum ApiError {
     /// The request is malformed as a whole.
     #[error("{0}")]
     Malformed(String),
+    /// A signed URL allows nothing.
+    #[error(transparent)]
+    SignedUrl(#[from] Refused),
+    /// What was sent to a signed URL is not what it was signed for.
+    #[error("the URL was signed for another {0}")]
+    NotAsSigned(&'static str),
     /// There is nothing at this path.
     #[error("there is nothing at this path")]
     NoRoute,
@@ -83,6 +90,7 @@ impl ApiError {
             Self::Policy(error) => policy_code(error),
             Self::NotReady | Self::Auth(AuthError::KeysUnavailable) => Code::ProviderUnavailable,
             Self::NoToken | Self::WrongScheme | Self::Auth(_) => Code::Unauthenticated,
+            Self::SignedUrl(_) | Self::NotAsSigned(_) => Code::AccessDenied,
             Self::Invalid(_) | Self::Malformed(_) => Code::InvalidRequest,
             Self::NoRoute => Code::NotFound,
             Self::NoMethod => Code::MethodNotAllowed,
@@ -128,7 +136,9 @@ fn policy_code(error: &policy::Error) -> Code {
         policy::Error::AccessDenied(_) => Code::AccessDenied,
         policy::Error::Invalid { .. } => Code::InvalidRequest,
         policy::Error::PreconditionFailed { .. } => Code::PreconditionFailed,
-        policy::Error::Conflict(_) => Code::Conflict,
+        policy::Error::Conflict(_) | policy::Error::IdTaken => Code::Conflict,
+        policy::Error::UploadNotFound => Code::UploadNotFound,
+        policy::Error::UploadIncomplete(_) => Code::UploadIncomplete,
         policy::Error::Body(BodyError::Disconnected(_) | BodyError::WrongLength { .. }) => Code::InvalidRequest,
         policy::Error::Body(BodyError::Stalled) => Code::RequestTimeout,
         policy::Error::Body(BodyError::TooLarge { .. }) => Code::PayloadTooLarge,

@@ -2,15 +2,19 @@
 //! [`crate::policy`].
 
 mod conditional;
+mod cursor;
 mod disposition;
 mod error;
 mod extract;
 mod metrics;
 mod middleware;
 mod openapi;
+mod presigned;
 mod problem;
 mod readiness;
 mod routes;
+mod serve;
+mod signed_url;
 mod view;
 
 use std::sync::Arc;
@@ -28,14 +32,18 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 use self::metrics::Metrics;
 pub use self::middleware::gate::Gate;
 use self::readiness::Readiness;
+use self::signed_url::UrlSigner;
 use crate::auth::Authenticator;
 use crate::policy::Service;
+use crate::signing::SigningKeys;
 
 /// What handlers work with.
 #[derive(Clone)]
 pub struct AppState {
     service: Service,
     authenticator: Arc<Authenticator>,
+    signing: Arc<SigningKeys>,
+    signer: UrlSigner,
     gate: Gate,
     metrics: Metrics,
     readiness: Readiness,
@@ -45,10 +53,19 @@ pub struct AppState {
 impl AppState {
     /// The state of a service that lets requests in through `gate` and starts the URLs that it hands out
     /// with `public_url` (without a slash at its end; without one, they are paths).
-    pub fn new(service: Service, authenticator: Authenticator, gate: Gate, public_url: Option<&str>) -> Self {
+    pub fn new(
+        service: Service,
+        authenticator: Authenticator,
+        signing: SigningKeys,
+        gate: Gate,
+        public_url: Option<&str>,
+    ) -> Self {
+        let signing = Arc::new(signing);
         Self {
             service,
             authenticator: Arc::new(authenticator),
+            signer: UrlSigner::new(Arc::clone(&signing)),
+            signing,
             gate,
             metrics: Metrics::new(),
             readiness: Readiness::default(),

@@ -6,8 +6,12 @@
 
 #[cfg(test)]
 mod contract;
+mod directory;
+mod document;
+mod index;
 mod memory;
 mod redis;
+mod search;
 mod sqlite;
 
 use async_trait::async_trait;
@@ -15,13 +19,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::artifact::Artifact;
 use crate::domain::id::{ArtifactId, SandboxId, SessionId, UserId};
-use crate::domain::scope::Partition;
-use crate::domain::session::Session;
+use crate::domain::scope::{Partition, Scope};
 use crate::domain::time::Timestamp;
 use crate::fault::Fault;
 
+pub use self::directory::{Contents, Directory};
+pub use self::document::{Document, Documented, Kind, session_name};
+pub use self::index::{Entry, EntryRange, entries_of};
 pub use self::memory::MemoryMetadata;
 pub use self::redis::RedisMetadata;
+pub use self::search::{Found, MAX_CANDIDATES, Position, Search};
 pub use self::sqlite::SqliteMetadata;
 
 /// A place for the records of artifacts and sessions.
@@ -48,43 +55,72 @@ pub trait MetadataStore: Send + Sync + 'static {
     /// The record with this id, expired or not.
     async fn artifact(&self, id: ArtifactId) -> Result<Option<Artifact>, Fault>;
 
-    /// Puts `artifact` in place of the record with its id, if that still has version `expected`. The
-    /// partition and `stored_at` are those of the record. With the change, `garbage` is noted.
+    /// The records with these ids, in their order.
+    async fn artifacts(&self, ids: &[ArtifactId]) -> Result<Vec<Option<Artifact>>, Fault>;
+
+    /// Puts `after` in place of the record `before`, if that is still there in its version. Id, partition
+    /// and `stored_at` are the same in both. With the change, `garbage` is noted.
     async fn replace_artifact(
         &self,
-        artifact: &Artifact,
-        expected: u64,
+        before: &Artifact,
+        after: &Artifact,
         garbage: Option<&Garbage>,
     ) -> Result<Replaced, Fault>;
 
     /// Removes the record with the id of `artifact` if it still has its version, and notes `garbage`.
     async fn delete_artifact(&self, artifact: &Artifact, garbage: &Garbage) -> Result<Replaced, Fault>;
 
-    /// At most `limit` records of a partition, newest first (by descending id), those before `before`.
-    async fn artifacts_in(
-        &self,
-        partition: &Partition,
-        before: Option<ArtifactId>,
-        limit: usize,
-    ) -> Result<Vec<Artifact>, Fault>;
+    /// The entries in parts of a partition's index ([`entries_of`] all its artifacts), one list for each part. A range
+    /// that ends before it begins is empty.
+    async fn scan(&self, partition: &Partition, scans: &[Scan]) -> Result<Vec<Vec<Entry>>, Fault> {
+        let _ = (partition, scans);
+        Err(Fault::broken(self.name(), "scanning", "not yet"))
+    }
+
+    /// How many entries are in each of these ranges of a partition's index; at `at_most`, the counting stops.
+    async fn count(&self, partition: &Partition, ranges: &[EntryRange], at_most: usize) -> Result<Vec<usize>, Fault> {
+        let _ = (partition, ranges, at_most);
+        Err(Fault::broken(self.name(), "counting", "not yet"))
+    }
+
+    /// How much there is in each scope of a sandbox, expired or not.
+    async fn totals(&self, sandbox: &SandboxId) -> Result<Totals, Fault> {
+        let _ = sandbox;
+        Err(Fault::broken(self.name(), "adding up", "not yet"))
+    }
+
+    /// Creates a document; `false` when its name is taken.
+    async fn insert_document(&self, document: &Document) -> Result<bool, Fault> {
+        let _ = document;
+        Err(Fault::broken(self.name(), "inserting a document", "not yet"))
+    }
+
+    /// The document with this name, expired or not.
+    async fn document(&self, kind: Kind, name: &str) -> Result<Option<Document>, Fault> {
+        let _ = (kind, name);
+        Err(Fault::broken(self.name(), "reading a document", "not yet"))
+    }
+
+    /// Puts `document` in place of the one with its name, if that still has version `expected`.
+    async fn replace_document(&self, document: &Document, expected: u64) -> Result<Replaced, Fault> {
+        let _ = (document, expected);
+        Err(Fault::broken(self.name(), "replacing a document", "not yet"))
+    }
+
+    /// Removes a document if it still has this version.
+    async fn delete_document(&self, kind: Kind, name: &str, version: u64) -> Result<Replaced, Fault> {
+        let _ = (kind, name, version);
+        Err(Fault::broken(self.name(), "deleting a document", "not yet"))
+    }
+
+    /// At most `limit` documents of a kind whose life was over at `now`, the longest expired first.
+    async fn expired_documents(&self, kind: Kind, now: Timestamp, limit: usize) -> Result<Vec<Document>, Fault> {
+        let _ = (kind, now, limit);
+        Err(Fault::broken(self.name(), "finding expired documents", "not yet"))
+    }
 
     /// At most `limit` records whose life was over at `now`, the longest expired first.
     async fn expired_artifacts(&self, now: Timestamp, limit: usize) -> Result<Vec<Artifact>, Fault>;
-
-    /// Creates a session; `false` when its id is taken in its sandbox.
-    async fn insert_session(&self, session: &Session) -> Result<bool, Fault>;
-
-    /// The session with this id, expired or not.
-    async fn session(&self, sandbox: &SandboxId, id: &SessionId) -> Result<Option<Session>, Fault>;
-
-    /// Puts `session` in place of the record with its id, if that still has version `expected`.
-    async fn replace_session(&self, session: &Session, expected: u64) -> Result<Replaced, Fault>;
-
-    /// Removes the session with the id of `session` if it still has its version.
-    async fn delete_session(&self, session: &Session) -> Result<Replaced, Fault>;
-
-    /// At most `limit` sessions whose life was over at `now`, the longest expired first.
-    async fn expired_sessions(&self, now: Timestamp, limit: usize) -> Result<Vec<Session>, Fault>;
 
     /// The session that a user works in who names none.
     async fn default_session(&self, sandbox: &SandboxId, user: &UserId) -> Result<Option<SessionId>, Fault>;
@@ -103,6 +139,57 @@ pub trait MetadataStore: Send + Sync + 'static {
 
     /// Forgets this note, due or not. Another note of the same bytes, due at another instant, stays.
     async fn forget_garbage(&self, garbage: &Garbage) -> Result<(), Fault>;
+}
+
+/// A part of an index to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scan {
+    /// Which.
+    pub range: EntryRange,
+    /// Whether to begin at its end.
+    pub descending: bool,
+    /// How many entries at most.
+    pub limit: usize,
+}
+
+/// How much there is in each scope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Totals {
+    /// Of sessions.
+    pub session: Total,
+    /// Of users.
+    pub user: Total,
+    /// Shared in the sandbox.
+    pub sandbox: Total,
+}
+
+/// How much there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Total {
+    /// Artifacts.
+    pub artifacts: u64,
+    /// Their sizes, added up; replaced content not counted.
+    pub bytes: u64,
+}
+
+impl Totals {
+    /// How much there is in `scope`.
+    pub fn of(&self, scope: Scope) -> Total {
+        match scope {
+            Scope::Session => self.session,
+            Scope::User => self.user,
+            Scope::Sandbox => self.sandbox,
+        }
+    }
+
+    /// How much there is in `scope`, to be changed.
+    pub(crate) fn of_mut(&mut self, scope: Scope) -> &mut Total {
+        match scope {
+            Scope::Session => &mut self.session,
+            Scope::User => &mut self.user,
+            Scope::Sandbox => &mut self.sandbox,
+        }
+    }
 }
 
 /// What became of a conditional change.

@@ -15,6 +15,7 @@ use crate::domain::id::{ArtifactId, SessionId};
 use crate::domain::principal::Subject;
 use crate::domain::scope::{Partition, Scope};
 use crate::domain::session::Session;
+use crate::metadata::session_name;
 
 /// What a caller wants to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +36,10 @@ impl ArtifactStore {
     /// The artifact, if it is there, alive, and the caller may do `action` to it.
     pub(super) async fn find(&self, id: ArtifactId, action: Action) -> Result<Artifact, Error> {
         self.check_right(action)?;
-        let artifact = self.service.metadata.artifact(id).await?.ok_or(Error::ArtifactNotFound)?;
+        let artifact = match self.service.metadata.artifact(id).await? {
+            Some(artifact) => artifact,
+            None => self.service.complete_by_itself(id).await?.ok_or(Error::ArtifactNotFound)?,
+        };
         if *artifact.partition.sandbox() != self.caller.principal.sandbox {
             return Err(Error::ArtifactNotFound);
         }
@@ -61,7 +65,8 @@ impl ArtifactStore {
         if self.acting_session().await?.as_ref() != Some(session) {
             return Err(OTHER_SESSION);
         }
-        let session = self.service.metadata.session(&self.caller.principal.sandbox, session).await?;
+        let session =
+            self.service.metadata.find::<Session>(&session_name(&self.caller.principal.sandbox, session)).await?;
         // What belongs to a session that was deleted is gone with it, even before it is removed.
         let session = session.filter(|session| artifact.session == Some(session.into()));
         let session = session.ok_or(Error::ArtifactNotFound)?;

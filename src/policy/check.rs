@@ -13,6 +13,7 @@ use crate::domain::meta::Meta;
 use crate::domain::session::Session;
 use crate::domain::ttl::{Lifetime, Ttl};
 use crate::fault::Fault;
+use crate::metadata::session_name;
 use crate::storage::{Key, PutError, PutOptions, Storage};
 
 const PROBE: &[u8] = b"artifactd check";
@@ -84,15 +85,15 @@ impl Service {
             metadata: Meta::default(),
             version: 1,
         };
-        if !self.metadata.insert_session(&session).await? {
+        if !self.metadata.insert(&session).await? {
             return Err(broken("a new id is taken"));
         }
-        let read = self.metadata.session(&session.sandbox, &session.id).await?;
-        let _ = self.metadata.delete_session(&session).await?;
+        let read = self.metadata.find::<Session>(&session_name(&session.sandbox, &session.id)).await?;
+        let _ = self.metadata.remove(&session).await?;
         if read.as_ref() != Some(&session) {
             return Err(broken("what was read is not what was written"));
         }
-        match self.metadata.session(&session.sandbox, &session.id).await? {
+        match self.metadata.find::<Session>(&session_name(&session.sandbox, &session.id)).await? {
             None => Ok(()),
             Some(_) => Err(broken("what was deleted is still there")),
         }

@@ -19,6 +19,15 @@ pub enum Error {
     /// No such session in the caller's sandbox, or its life is over.
     #[error("there is no such session")]
     SessionNotFound,
+    /// No such upload in the caller's sandbox, or its life is over.
+    #[error("there is no such upload")]
+    UploadNotFound,
+    /// The upload cannot be completed with what has arrived.
+    #[error("{0}")]
+    UploadIncomplete(Cow<'static, str>),
+    /// Another artifact has the id.
+    #[error("the id is taken")]
+    IdTaken,
     /// The caller may not do this.
     #[error("{0}")]
     AccessDenied(&'static str),

@@ -6,7 +6,7 @@ use crate::domain::meta::Meta;
 use crate::domain::scope::Scope;
 use crate::domain::session::Session;
 use crate::domain::time::Timestamp;
-use crate::domain::ttl::{Lifetime, Ttl};
+use crate::domain::ttl::{Lifetime, Ttl, TtlChoice};
 
 /// The rules that an operator sets.
 #[derive(Debug, Clone)]
@@ -25,18 +25,6 @@ pub struct Limits {
     pub max_upload_bytes: u64,
     /// The largest `meta`, in bytes of JSON.
     pub max_meta_bytes: usize,
-}
-
-/// The life that a caller asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum TtlChoice {
-    /// What the scope gives by itself.
-    #[default]
-    Default,
-    /// This long, from now.
-    For(Ttl),
-    /// Until it is deleted.
-    Never,
 }
 
 impl Limits {

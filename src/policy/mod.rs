@@ -11,6 +11,7 @@
 //! A crash between two steps leaves, at worst, bytes without a record.
 
 mod access;
+mod admin;
 mod check;
 mod copy;
 mod delete;
@@ -19,32 +20,41 @@ mod expectation;
 mod lifetime;
 mod meter;
 mod place;
+mod presign;
 mod register;
 mod retrieve;
+mod search;
 mod sessions;
 mod store;
 mod stores;
 pub mod sweeper;
 mod update;
+mod uploads;
 
 use std::sync::Arc;
 
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
+pub use self::admin::ScopeStats;
 pub use self::check::Checked;
 pub use self::copy::{CopyRequest, MoveRequest};
 pub use self::error::Error;
 pub use self::expectation::Expectation;
-pub use self::lifetime::{Limits, TtlChoice};
+pub use self::lifetime::Limits;
+pub use self::presign::{Grant, MAX_PRESIGNED_SECONDS, Presigned, SignedContent};
+pub use self::search::{DirectoryRequest, SearchRequest};
 pub use self::sessions::NewSession;
 pub use self::store::{Incoming, NewArtifact, Staged};
 pub use self::stores::Stores;
 pub use self::update::{Changes, FilenameChange, MetaChange, Replacement, TtlChange};
+pub use self::uploads::{CompletedPart, Completion, NewMultipart, NewUpload, Progress, Received};
+pub use crate::domain::ttl::TtlChoice;
 
 use crate::clock::Clock;
-use crate::domain::id::SessionId;
+use crate::domain::id::{SandboxId, SessionId};
 use crate::domain::principal::Principal;
+use crate::domain::time::Timestamp;
 use crate::metadata::MetadataStore;
 use crate::storage::Storage;
 
@@ -77,6 +87,11 @@ impl Service {
     /// The rules in force.
     pub fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// What time it is.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// Waits for changes that are still under way, those whose callers have gone included.
@@ -131,5 +146,14 @@ impl ArtifactStore {
     /// The rules in force.
     pub fn limits(&self) -> &Limits {
         self.service.limits()
+    }
+
+    /// The session that the request names, if it names one.
+    pub fn named_session(&self) -> Option<&SessionId> {
+        self.caller.named_session.as_ref()
+    }
+
+    fn sandbox(&self) -> &SandboxId {
+        &self.caller.principal.sandbox
     }
 }

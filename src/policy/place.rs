@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use futures::{StreamExt as _, TryStreamExt as _};
+use sha2::{Digest as _, Sha256};
 use tracing::warn;
 
 use super::meter::{Announced, Meter};
-use super::retrieve::exactly;
 use super::store::Incoming;
 use super::{Error, Service};
 use crate::domain::artifact::{Artifact, Content};
@@ -14,7 +14,7 @@ use crate::domain::digest::Sha256Digest;
 use crate::domain::grid::{GridKey, Revision};
 use crate::domain::media_type::MediaType;
 use crate::fault::{Chain, Fault};
-use crate::storage::{BodyError, Key, PutError, PutOptions, Storage};
+use crate::storage::{BodyError, ByteStream, Key, PutError, PutOptions, Storage, exactly};
 
 /// A key with a provider.
 #[derive(Clone)]
@@ -91,21 +91,47 @@ impl Place {
     }
 
     async fn fetch_from(&self, source: &Self, written: &Written, mime: &MediaType) -> Result<Written, Error> {
-        let Written { bytes, sha256, .. } = *written;
-        let name = source.storage.name();
         let stored = source.storage.get(&source.key, None).await?.ok_or_else(|| source.missing())?;
-        let body = exactly(bytes, stored, name).map_err(|fault| BodyError::Disconnected(fault.into())).boxed();
-        let incoming = Incoming { body, length: Some(bytes), sha256: Some(sha256) };
-        match self.write(mime, incoming, bytes).await {
+        let copied = self.write_from(stored, source.storage.name(), written.bytes, mime).await?;
+        if copied.sha256 != written.sha256 {
+            self.discard().await;
+            return Err(
+                Fault::broken(source.storage.name(), "reading", "the bytes are not those that were stored").into()
+            );
+        }
+        Ok(copied)
+    }
+
+    /// Writes `bytes` bytes that come from a provider, `source`.
+    pub(super) async fn write_from(
+        &self,
+        stored: ByteStream,
+        source: &'static str,
+        bytes: u64,
+        mime: &MediaType,
+    ) -> Result<Written, Error> {
+        let body = exactly(bytes, stored, source).map_err(|fault| BodyError::Disconnected(fault.into())).boxed();
+        match self.write(mime, Incoming { body, length: Some(bytes), sha256: None }, bytes).await {
             // No caller sends this body: what is wrong with it is the source's fault.
             Err(Error::Body(BodyError::Disconnected(cause))) => Err(match cause.downcast::<Fault>() {
                 Ok(fault) => *fault,
-                Err(cause) => Fault::broken(name, "reading", cause),
+                Err(cause) => Fault::broken(source, "reading", cause),
             }
             .into()),
-            Err(Error::Body(error)) => Err(Fault::broken(name, "reading", error).into()),
+            Err(Error::Body(error)) => Err(Fault::broken(source, "reading", error).into()),
             result => result,
         }
+    }
+
+    /// The digest of the `bytes` bytes here, for which all of them are read.
+    pub(super) async fn digest(&self, bytes: u64) -> Result<Sha256Digest, Error> {
+        let stored = self.storage.get(&self.key, None).await?.ok_or_else(|| self.missing())?;
+        let mut stored = exactly(bytes, stored, self.storage.name());
+        let mut hasher = Sha256::new();
+        while let Some(chunk) = stored.try_next().await? {
+            hasher.update(&chunk);
+        }
+        Ok(Sha256Digest::new(hasher.finalize().into()))
     }
 
     /// What a record says of bytes that were written here.

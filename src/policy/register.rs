@@ -6,6 +6,7 @@ use crate::domain::grid::{FIRST_REVISION, GridKey};
 use crate::domain::id::{ArtifactId, SandboxId, SessionId, UserId};
 use crate::domain::scope::Partition;
 use crate::domain::session::Session;
+use crate::metadata::session_name;
 
 /// An artifact in the making: all but its bytes.
 pub(super) struct Draft {
@@ -52,7 +53,7 @@ impl Service {
             version: 1,
         };
         if !self.metadata.insert_artifact(&artifact).await? {
-            return Err(Error::Conflict(format!("the id {id} is taken").into()));
+            return Err(Error::IdTaken);
         }
         // Who deleted the session meanwhile removed what was in it then: this file came too late for that.
         match ends_with {
@@ -66,7 +67,7 @@ impl Service {
 
     /// The session with this id, unless its life is over.
     pub(super) async fn live_session(&self, sandbox: &SandboxId, id: &SessionId) -> Result<Option<Session>, Error> {
-        let session = self.metadata.session(sandbox, id).await?;
+        let session = self.metadata.find::<Session>(&session_name(sandbox, id)).await?;
         let now = self.clock.now();
         Ok(session.filter(|session| !session.life.is_over(now)))
     }

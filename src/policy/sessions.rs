@@ -6,9 +6,10 @@ use crate::domain::id::{SessionId, UserId};
 use crate::domain::meta::Meta;
 use crate::domain::principal::Subject;
 use crate::domain::scope::Partition;
+use crate::domain::search::{Filter, Order};
 use crate::domain::session::Session;
 use crate::domain::ttl::{Lifetime, Ttl};
-use crate::metadata::Replaced;
+use crate::metadata::{Replaced, Search, session_name};
 
 /// How many records of an ending session are removed at a time.
 const PURGE_PAGE: usize = 100;
@@ -43,7 +44,7 @@ impl ArtifactStore {
         self.service
             .to_completion(async move {
                 service.remove_if_over(&session).await?;
-                if service.metadata.insert_session(&session).await? { Ok(session) } else { Err(SESSION_TAKEN) }
+                if service.metadata.insert(&session).await? { Ok(session) } else { Err(SESSION_TAKEN) }
             })
             .await
     }
@@ -103,7 +104,7 @@ impl ArtifactStore {
             let version = session.version;
             change(self, &mut session)?;
             session.version += 1;
-            match self.service.metadata.replace_session(&session, version).await? {
+            match self.service.metadata.replace(&session, version).await? {
                 Replaced::Done => return Ok(session),
                 Replaced::Stale => {}
                 Replaced::Missing => return Err(Error::SessionNotFound),
@@ -119,7 +120,7 @@ impl ArtifactStore {
     }
 
     pub(super) async fn live_session(&self, id: &SessionId) -> Result<Option<Session>, Error> {
-        self.service.live_session(&self.caller.principal.sandbox, id).await
+        self.service.live_session(self.sandbox(), id).await
     }
 
     /// The session that the token or the request names; for a user who names none, their default one.
@@ -154,7 +155,7 @@ impl ArtifactStore {
                 None => {
                     let session = self.draft_session(id.clone(), self.service.limits.session_life);
                     self.service.remove_if_over(&session).await?;
-                    if self.service.metadata.insert_session(&session).await? {
+                    if self.service.metadata.insert(&session).await? {
                         return Ok(session);
                     }
                     continue;
@@ -165,7 +166,7 @@ impl ArtifactStore {
                 Some(user) if session.owner.is_none() => {
                     let adopted =
                         Session { owner: Some(user.clone()), version: session.version + 1, ..session.clone() };
-                    if self.service.metadata.replace_session(&adopted, session.version).await? == Replaced::Done {
+                    if self.service.metadata.replace(&adopted, session.version).await? == Replaced::Done {
                         return Ok(adopted);
                     }
                 }
@@ -186,14 +187,14 @@ impl ArtifactStore {
                 return Ok(session);
             }
             let session = self.draft_session(self.generate_session_id(user), self.service.limits.session_life);
-            if !self.service.metadata.insert_session(&session).await? {
+            if !self.service.metadata.insert(&session).await? {
                 continue;
             }
             if self.service.metadata.set_default_session(sandbox, user, current.as_ref(), &session.id).await? {
                 return Ok(session);
             }
             // Another request of the same user was faster: theirs is the default one.
-            let _ = self.service.metadata.delete_session(&session).await?;
+            let _ = self.service.metadata.remove(&session).await?;
         }
     }
 
@@ -219,7 +220,7 @@ impl ArtifactStore {
 impl Service {
     /// Makes room for `session` if its id belongs to one that is over but still there.
     async fn remove_if_over(&self, session: &Session) -> Result<(), Error> {
-        match self.metadata.session(&session.sandbox, &session.id).await? {
+        match self.metadata.find::<Session>(&session_name(&session.sandbox, &session.id)).await? {
             Some(old) if old.life.is_over(self.clock.now()) => self.remove_session(&old).await,
             _ => Ok(()),
         }
@@ -228,20 +229,28 @@ impl Service {
     /// Removes an ended session: first its artifacts, then its record.
     pub(super) async fn remove_session(&self, session: &Session) -> Result<(), Error> {
         let partition = Partition::Session { sandbox: session.sandbox.clone(), session: session.id.clone() };
-        let mut before = None;
+        let mut after = None;
         loop {
-            let page = self.metadata.artifacts_in(&partition, before, PURGE_PAGE).await?;
-            let Some(last) = page.last() else { break };
-            before = Some(last.id);
-            for artifact in page {
+            let all = Search {
+                partitions: std::slice::from_ref(&partition),
+                filter: &Filter::default(),
+                order: Order::default(),
+                after: after.as_ref(),
+                limit: PURGE_PAGE,
                 // Others belong to a session that has taken this one's place meanwhile.
-                if artifact.session.as_ref() == Some(&session.into()) {
-                    self.remove_any_version(artifact).await?;
-                }
+                visible: &|artifact| artifact.session.as_ref() == Some(&session.into()),
+            };
+            let page = self.metadata.search(&all).await?;
+            for artifact in page.items {
+                self.remove_any_version(artifact).await?;
+            }
+            match page.next {
+                Some(next) => after = Some(next),
+                None => break,
             }
         }
         // A stale version means just that: another session has taken its place.
-        let _ = self.metadata.delete_session(session).await?;
+        let _ = self.metadata.remove(session).await?;
         Ok(())
     }
 }

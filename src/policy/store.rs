@@ -118,7 +118,7 @@ impl ArtifactStore {
             }
         };
         Ok(Draft {
-            id: new_artifact_id(now),
+            id: partition.adopt(new_artifact_id(now)),
             partition,
             session: session.as_ref().map(SessionUse::from),
             ends_with: session.filter(|_| new.scope == Scope::Session),

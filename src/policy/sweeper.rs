@@ -14,6 +14,7 @@ use crate::domain::artifact::Artifact;
 use crate::domain::grid::GridKey;
 use crate::domain::session::Session;
 use crate::domain::time::Timestamp;
+use crate::domain::upload::Upload;
 use crate::fault::{Chain, Fault, FaultKind};
 use crate::metadata::{Garbage, Replaced};
 use crate::storage::{Key, ObjectInfo, Storage};
@@ -35,7 +36,9 @@ pub struct Swept {
     pub sessions: u64,
     /// Bytes that were noted as garbage.
     pub garbage: u64,
-    /// Staged bytes of requests that broke off.
+    /// Uploads that were over, with their bytes.
+    pub uploads: u64,
+    /// Bytes that waited for nothing any more.
     pub abandoned: u64,
     /// What could not be removed; the log says why.
     pub failures: u64,
@@ -49,11 +52,12 @@ impl Service {
         let artifacts = settle(self.sweep_artifacts(now, &mut failures).await, &mut failures);
         let sessions = settle(self.sweep_sessions(now, &mut failures).await, &mut failures);
         let garbage = settle(self.sweep_garbage(now, &mut failures).await, &mut failures);
+        let uploads = settle(self.sweep_uploads(now, &mut failures).await, &mut failures);
         let mut abandoned = 0;
         for storage in self.stores.distinct() {
-            abandoned += settle(sweep_abandoned(&**storage, now).await, &mut failures);
+            abandoned += settle(self.sweep_abandoned(&**storage, now).await, &mut failures);
         }
-        Swept { artifacts, sessions, garbage, abandoned, failures }
+        Swept { artifacts, sessions, garbage, uploads, abandoned, failures }
     }
 
     /// Sweeps every `interval` until cancelled.
@@ -102,7 +106,8 @@ impl Service {
             return Ok(false);
         }
         Ok(match self.metadata.artifact(key.artifact).await? {
-            None => true,
+            // The store may have joined the parts of an upload, and the record is yet to come.
+            None => !self.is_awaited(key.artifact).await?,
             // What was just replaced may still be read; its note of garbage has it removed.
             Some(artifact) => artifact.key() != key && now.seconds_since(artifact.updated_at) > ABANDONED_AFTER_SECONDS,
         })
@@ -116,7 +121,7 @@ impl Service {
     }
 
     async fn sweep_sessions(&self, now: Timestamp, failures: &mut u64) -> Result<u64, Error> {
-        let find = |limit| self.metadata.expired_sessions(now, limit);
+        let find = |limit| self.metadata.expired::<Session>(now, limit).boxed();
         let remove = |session| async move { self.remove_session(&session).await.map(|()| 1) }.boxed();
         let name = |session: &Session| (session.sandbox.clone(), session.id.clone());
         sweep_each(find, name, |_| None, remove, failures).await
@@ -139,19 +144,32 @@ impl Service {
         self.collect(garbage).await?;
         Ok(1)
     }
-}
 
-/// Removes what was staged by requests that broke off.
-async fn sweep_abandoned(storage: &dyn Storage, now: Timestamp) -> Result<u64, Error> {
-    let mut swept = 0;
-    let mut after = None;
-    while let Some(page) = next_page(storage, "pending/", &mut after).await? {
-        for object in page.into_iter().filter(|object| is_abandoned(object, now)) {
-            storage.delete(&object.key).await?;
-            swept += 1;
-        }
+    async fn sweep_uploads(&self, now: Timestamp, failures: &mut u64) -> Result<u64, Error> {
+        let find = |limit| self.metadata.expired::<Upload>(now, limit).boxed();
+        let remove = |upload| async move { self.remove_upload(&upload).await.map(|()| 1) }.boxed();
+        sweep_each(find, |upload: &Upload| upload.id, |upload| Some(&upload.provider), remove, failures).await
     }
-    Ok(swept)
+
+    /// Removes what waits for no upload: staged by requests that broke off, or sent to a URL when it was of
+    /// no use any more.
+    async fn sweep_abandoned(&self, storage: &dyn Storage, now: Timestamp) -> Result<u64, Error> {
+        let mut swept = 0;
+        let mut after = None;
+        while let Some(page) = next_page(storage, "pending/", &mut after).await? {
+            for object in page.into_iter().filter(|object| is_abandoned(object, now)) {
+                let upload = object.key.pending_artifact();
+                if let Some(id) = upload
+                    && self.is_awaited(id).await?
+                {
+                    continue;
+                }
+                storage.delete(&object.key).await?;
+                swept += 1;
+            }
+        }
+        Ok(swept)
+    }
 }
 
 /// The objects behind `after`, which is moved to the last of them; `None` at the end.

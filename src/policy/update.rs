@@ -204,7 +204,7 @@ impl ArtifactStore {
 
     /// `false` when the record is no longer as it was `before`.
     async fn swap(&self, before: &Artifact, after: &Artifact, garbage: Option<&Garbage>) -> Result<bool, Error> {
-        match self.service.metadata.replace_artifact(after, before.version, garbage).await? {
+        match self.service.metadata.replace_artifact(before, after, garbage).await? {
             Replaced::Done => Ok(true),
             Replaced::Stale => Ok(false),
             Replaced::Missing => Err(Error::ArtifactNotFound),

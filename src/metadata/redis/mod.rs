@@ -88,13 +88,18 @@ impl MetadataStore for RedisMetadata {
         self.get("reading an artifact", id.to_string()).await
     }
 
+    async fn artifacts(&self, ids: &[ArtifactId]) -> Result<Vec<Option<Artifact>>, Fault> {
+        let _ = ids;
+        Err(Fault::broken(NAME, "reading artifacts", "not yet"))
+    }
+
     async fn replace_artifact(
         &self,
+        before: &Artifact,
         artifact: &Artifact,
-        expected: u64,
         garbage: Option<&Garbage>,
     ) -> Result<Replaced, Fault> {
-        self.replace("replacing an artifact", artifact, expected, garbage).await
+        self.replace("replacing an artifact", artifact, before.version, garbage).await
     }
 
     async fn delete_artifact(&self, artifact: &Artifact, garbage: &Garbage) -> Result<Replaced, Fault> {
@@ -105,37 +110,8 @@ impl MetadataStore for RedisMetadata {
         Ok(outcome)
     }
 
-    async fn artifacts_in(
-        &self,
-        partition: &Partition,
-        before: Option<ArtifactId>,
-        limit: usize,
-    ) -> Result<Vec<Artifact>, Fault> {
-        self.list(partition, before, limit).await
-    }
-
     async fn expired_artifacts(&self, now: Timestamp, limit: usize) -> Result<Vec<Artifact>, Fault> {
         self.expired("finding expired artifacts", now, limit).await
-    }
-
-    async fn insert_session(&self, session: &Session) -> Result<bool, Fault> {
-        self.insert("inserting a session", &Pipeline::new(), session).await
-    }
-
-    async fn session(&self, sandbox: &SandboxId, id: &SessionId) -> Result<Option<Session>, Fault> {
-        self.get("reading a session", session_member(sandbox, id)).await
-    }
-
-    async fn replace_session(&self, session: &Session, expected: u64) -> Result<Replaced, Fault> {
-        self.replace("replacing a session", session, expected, None).await
-    }
-
-    async fn delete_session(&self, session: &Session) -> Result<Replaced, Fault> {
-        self.delete("deleting a session", session, None).await
-    }
-
-    async fn expired_sessions(&self, now: Timestamp, limit: usize) -> Result<Vec<Session>, Fault> {
-        self.expired("finding expired sessions", now, limit).await
     }
 
     async fn default_session(&self, sandbox: &SandboxId, user: &UserId) -> Result<Option<SessionId>, Fault> {

@@ -138,13 +138,19 @@ impl MetadataStore for SqliteMetadata {
         self.record("reading an artifact", queries::ARTIFACT, [*id.as_bytes()]).await
     }
 
+    async fn artifacts(&self, ids: &[ArtifactId]) -> Result<Vec<Option<Artifact>>, Fault> {
+        let _ = ids;
+        Err(Fault::broken(NAME, "reading artifacts", "not yet"))
+    }
+
     async fn replace_artifact(
         &self,
+        before: &Artifact,
         artifact: &Artifact,
-        expected: u64,
         garbage: Option<&Garbage>,
     ) -> Result<Replaced, Fault> {
         const OPERATION: &str = "replacing an artifact";
+        let expected = before.version;
         let id = *artifact.id.as_bytes();
         let version = artifact.version.cast_signed();
         let expires_at = artifact.life.map(|life| life.expires_at.as_millis());
@@ -175,70 +181,9 @@ impl MetadataStore for SqliteMetadata {
         self.database.write("deleting an artifact", job).await
     }
 
-    async fn artifacts_in(
-        &self,
-        partition: &Partition,
-        before: Option<ArtifactId>,
-        limit: usize,
-    ) -> Result<Vec<Artifact>, Fault> {
-        const OPERATION: &str = "listing artifacts";
-        let (partition, limit) = (partition.to_string(), sql_limit(limit));
-        match before {
-            None => self.records(OPERATION, queries::NEWEST_ARTIFACTS, (partition, limit)).await,
-            Some(id) => {
-                let params = (partition, *id.as_bytes(), limit);
-                self.records(OPERATION, queries::NEWEST_ARTIFACTS_BEFORE, params).await
-            }
-        }
-    }
-
     async fn expired_artifacts(&self, now: Timestamp, limit: usize) -> Result<Vec<Artifact>, Fault> {
         let params = (now.as_millis(), sql_limit(limit));
         self.records("finding expired artifacts", queries::EXPIRED_ARTIFACTS, params).await
-    }
-
-    async fn insert_session(&self, session: &Session) -> Result<bool, Fault> {
-        const OPERATION: &str = "inserting a session";
-        let row = (
-            session.sandbox.to_string(),
-            session.id.to_string(),
-            session.version.cast_signed(),
-            session.life.expires_at.as_millis(),
-            encode(OPERATION, session)?,
-        );
-        self.changes(OPERATION, queries::INSERT_SESSION, row).await
-    }
-
-    async fn session(&self, sandbox: &SandboxId, id: &SessionId) -> Result<Option<Session>, Fault> {
-        self.record("reading a session", queries::SESSION, (sandbox.to_string(), id.to_string())).await
-    }
-
-    async fn replace_session(&self, session: &Session, expected: u64) -> Result<Replaced, Fault> {
-        const OPERATION: &str = "replacing a session";
-        let (sandbox, id) = (session.sandbox.to_string(), session.id.to_string());
-        let (version, expires_at) = (session.version.cast_signed(), session.life.expires_at.as_millis());
-        let record = encode(OPERATION, session)?;
-        let job = move |connection: &Connection| {
-            let row = params![sandbox, id, expected.cast_signed(), version, expires_at, record];
-            let changed = changes(connection, queries::REPLACE_SESSION, row)?;
-            outcome(connection, changed, queries::SESSION_EXISTS, &[&sandbox, &id])
-        };
-        self.database.write(OPERATION, job).await
-    }
-
-    async fn delete_session(&self, session: &Session) -> Result<Replaced, Fault> {
-        let (sandbox, id) = (session.sandbox.to_string(), session.id.to_string());
-        let version = session.version.cast_signed();
-        let job = move |connection: &Connection| {
-            let changed = changes(connection, queries::DELETE_SESSION, params![sandbox, id, version])?;
-            outcome(connection, changed, queries::SESSION_EXISTS, &[&sandbox, &id])
-        };
-        self.database.write("deleting a session", job).await
-    }
-
-    async fn expired_sessions(&self, now: Timestamp, limit: usize) -> Result<Vec<Session>, Fault> {
-        let params = (now.as_millis(), sql_limit(limit));
-        self.records("finding expired sessions", queries::EXPIRED_SESSIONS, params).await
     }
 
     async fn default_session(&self, sandbox: &SandboxId, user: &UserId) -> Result<Option<SessionId>, Fault> {

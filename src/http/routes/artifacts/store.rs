@@ -80,7 +80,8 @@ impl Attributes {
     }
 }
 
-fn guess(filename: Option<&Filename>) -> Option<MediaType> {
+/// The media type that a name speaks for.
+pub(in crate::http) fn guess(filename: Option<&Filename>) -> Option<MediaType> {
     mime_guess::from_path(filename?.as_str()).first_raw()?.parse().ok()
 }
 

@@ -16,6 +16,7 @@ use artifactd::http::{AllowedOrigins, AppState, Gate, router};
 use artifactd::metadata::MetadataStore;
 use artifactd::policy::sweeper::Swept;
 use artifactd::policy::{Limits, Service};
+use artifactd::signing::SigningKeys;
 use artifactd::storage::{Key, Storage};
 use axum::Router;
 use bytes::Bytes;
@@ -49,6 +50,9 @@ macro_rules! on_every_pair {
 
 /// What signs and verifies tokens.
 pub(super) const SECRET: &str = "a secret of the tests, 32 bytes or more";
+
+/// What signs URLs and seals cursors.
+pub(super) const SIGNING_SECRET: &str = "another secret of the tests, 32 bytes or more";
 
 pub(super) const MINUTE: i64 = 60;
 pub(super) const HOUR: i64 = 60 * MINUTE;
@@ -115,7 +119,8 @@ impl TestApp {
         let service = Service::new(metadata, stores, clock.clone(), options.limits);
         let gate = Gate::new(options.max_requests);
         let authenticator = Authenticator::new(options.auth, clock.clone()).unwrap();
-        let state = AppState::new(service.clone(), authenticator, gate.clone(), options.public_url);
+        let signing = SigningKeys::new(&SIGNING_SECRET.to_owned().into(), &[]);
+        let state = AppState::new(service.clone(), authenticator, signing, gate.clone(), options.public_url);
         Self { router: router(state, AllowedOrigins::None), service, storage, clock, gate, sandbox, providers }
     }
 
