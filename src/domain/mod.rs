@@ -10,6 +10,7 @@ pub mod grid;
 pub mod id;
 pub mod media_type;
 pub mod meta;
+pub mod part;
 pub mod principal;
 pub mod range;
 pub mod scope;
