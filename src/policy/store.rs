@@ -45,9 +45,9 @@ pub struct Staged {
 }
 
 impl ArtifactStore {
-    /// Stores a file.
-    pub async fn store(&self, new: NewArtifact, incoming: Incoming) -> Result<Artifact, Error> {
-        let draft = self.draft(new, UploadedVia::Direct).await?;
+    /// Stores a file that has come `via` one way or another.
+    pub async fn store(&self, new: NewArtifact, incoming: Incoming, via: UploadedVia) -> Result<Artifact, Error> {
+        let draft = self.draft(new, via).await?;
         self.check_length(&incoming)?;
         let store = self.clone();
         self.service
@@ -82,12 +82,13 @@ impl ArtifactStore {
         new: NewArtifact,
         staged: Staged,
         sha256: Option<Sha256Digest>,
+        via: UploadedVia,
     ) -> Result<Artifact, Error> {
         let actual = staged.written.sha256;
         if sha256.is_some_and(|announced| announced != actual) {
             return Err(BodyError::WrongDigest { actual }.into());
         }
-        let draft = self.draft(new, UploadedVia::Direct).await?;
+        let draft = self.draft(new, via).await?;
         let store = self.clone();
         self.service
             .to_completion(async move {

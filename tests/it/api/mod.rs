@@ -14,6 +14,7 @@
 mod support;
 
 mod access;
+mod batch;
 mod bodies;
 mod conditions;
 mod content;
@@ -22,6 +23,7 @@ mod errors;
 mod faults;
 mod input;
 mod lifetimes;
+mod memory;
 mod operation;
 mod races;
 mod record;
