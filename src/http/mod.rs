@@ -103,7 +103,11 @@ pub enum AllowedOrigins {
 
 /// The service as a router.
 pub fn router(state: AppState, origins: AllowedOrigins) -> Router {
-    let (routes, document) = routes(&state.gate).split_for_parts();
+    let api = routes::api()
+        .layer(from_fn_with_state(state.clone(), middleware::replay::replay))
+        .layer(from_fn_with_state(state.gate.clone(), middleware::gate::enter))
+        .layer(from_fn(middleware::linger::linger));
+    let (routes, document) = documented(api).split_for_parts();
     let docs = SwaggerUi::new("/docs")
         .url("/openapi.json", openapi::with_unique_ids(document))
         // By default the page would have another host validate the document.
@@ -120,13 +124,10 @@ pub fn router(state: AppState, origins: AllowedOrigins) -> Router {
 
 /// The OpenAPI document of the service.
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    openapi::with_unique_ids(routes(&Gate::new(0)).into_openapi())
+    openapi::with_unique_ids(documented(routes::api()).into_openapi())
 }
 
-fn routes(gate: &Gate) -> OpenApiRouter<AppState> {
-    let api = routes::api()
-        .layer(from_fn_with_state(gate.clone(), middleware::gate::enter))
-        .layer(from_fn(middleware::linger::linger));
+fn documented(api: OpenApiRouter<AppState>) -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(openapi::ApiDocument::openapi()).merge(api).merge(routes::operation())
 }
 
@@ -147,6 +148,7 @@ fn cors(origins: AllowedOrigins) -> Option<CorsLayer> {
             header::IF_RANGE,
             header::RANGE,
             HeaderName::from_static("content-digest"),
+            HeaderName::from_static("idempotency-key"),
             HeaderName::from_static("x-request-id"),
             HeaderName::from_static("x-session-id"),
         ])
@@ -157,7 +159,9 @@ fn cors(origins: AllowedOrigins) -> Option<CorsLayer> {
             header::ACCEPT_RANGES,
             header::CONTENT_RANGE,
             header::CONTENT_DISPOSITION,
+            header::LINK,
             HeaderName::from_static("content-digest"),
+            HeaderName::from_static("idempotency-replayed"),
             HeaderName::from_static("x-request-id"),
         ]));
     Some(layer)

@@ -3,25 +3,29 @@
 //! A case gets an empty store of its own and knows nothing of the provider behind it.
 
 mod artifacts;
+mod cost;
+mod counting;
+mod default_sessions;
+mod directory;
+mod documents;
 mod expiry;
+mod fixture;
 mod garbage;
-mod listing;
-mod sessions;
+mod index;
+mod model;
+mod search;
+mod totals;
+mod walks;
 
 use std::sync::Arc;
 
-use serde_json::json;
-
-use super::{Garbage, MemoryMetadata, MetadataStore, RedisMetadata, SqliteMetadata};
-use crate::domain::artifact::{Artifact, Content, Description, SessionUse, UploadedVia};
-use crate::domain::digest::Sha256Digest;
-use crate::domain::grid::{FIRST_REVISION, Revision};
-use crate::domain::id::{ArtifactId, SandboxId};
-use crate::domain::meta::Meta;
+use self::fixture::*;
+pub(super) use self::fixture::{artifact, at, garbage, id, partition};
+use super::{Garbage, MemoryMetadata, MetadataStore, RedisMetadata, Replaced, SqliteMetadata};
+use crate::domain::artifact::Artifact;
 use crate::domain::scope::Partition;
 use crate::domain::session::Session;
 use crate::domain::time::Timestamp;
-use crate::domain::ttl::{Lifetime, Ttl};
 
 type Store = Arc<dyn MetadataStore>;
 
@@ -51,6 +55,7 @@ suite! {
     artifacts: [
         a_record_reads_back_to_the_last_field,
         a_record_that_was_never_written_is_not_found,
+        records_are_read_together_in_the_order_asked_for,
         an_id_is_taken_once,
         a_record_is_replaced_only_while_it_has_the_expected_version,
         versions_are_compared_to_the_last_digit,
@@ -60,29 +65,69 @@ suite! {
         numbers_survive_exactly,
         the_provider_answers_a_ping,
     ]
-    listing: [
-        a_partition_is_listed_newest_first_page_by_page,
-        a_page_begins_behind_its_bound_even_when_that_is_gone,
-        a_replaced_record_is_listed_once_and_in_its_place,
+    index: [
+        entries_come_change_and_go_with_their_record,
+        a_refused_change_leaves_the_index_alone,
+        concurrent_changes_leave_the_entries_of_the_last,
+        a_scan_gives_its_range_in_either_direction_up_to_its_limit,
+        scans_are_answered_in_their_order,
+        a_count_stops_when_there_is_enough,
         no_partition_shows_what_belongs_to_another,
-        an_empty_page_is_empty,
+        an_empty_partition_has_no_entries,
+    ]
+    totals: [
+        totals_follow_every_change,
+        sandboxes_and_scopes_are_added_up_by_themselves,
+        a_refused_change_counts_nothing,
+        concurrent_changes_are_all_added_up,
+    ]
+    search: [
+        every_filter_finds_in_every_order_what_it_should,
+        all_of_a_filter_must_hold,
+        pages_of_every_size_join_without_a_seam,
+        partitions_are_searched_alone_or_together,
+        what_is_not_visible_is_passed_over,
+        a_page_that_asks_for_nothing_is_empty,
+        a_search_that_finds_almost_nothing_ends_in_short_pages,
+        many_media_types_are_found_in_their_order,
+        a_changed_record_is_found_where_it_belongs_now,
+    ]
+    directory: [
+        a_listing_without_delimiter_shows_all_names,
+        a_listing_with_a_delimiter_sums_up_what_lies_deeper,
+        a_large_folder_is_one_line_and_costs_no_more,
+        a_page_of_a_listing_that_asks_for_nothing_is_empty,
+    ]
+    walks: [
+        a_search_misses_nothing_that_stays,
+        a_listing_misses_nothing_that_stays,
+    ]
+    cost: [
+        a_page_costs_the_same_however_much_there_is,
+        what_grows_after_it_was_counted_is_not_cut_off,
+    ]
+    documents: [
+        a_session_reads_back_to_the_last_field,
+        a_document_reads_back_to_the_last_character,
+        a_name_is_taken_once_in_its_kind,
+        a_document_is_replaced_only_while_it_has_the_expected_version,
+        versions_of_documents_are_compared_to_the_last_digit,
+        a_document_is_deleted_only_in_the_version_that_is_known,
+        concurrent_changes_of_a_document_are_each_applied_once,
+        odd_names_are_told_apart,
     ]
     expiry: [
         the_longest_expired_artifacts_come_first,
         an_artifact_expires_at_its_last_instant_not_before,
         a_changed_life_counts_at_once,
         a_refused_replacement_changes_no_life,
-        the_longest_expired_sessions_come_first,
-        a_session_expires_at_its_last_instant_not_before,
-        a_prolonged_session_expires_later,
+        the_longest_expired_documents_of_a_kind_come_first,
+        a_document_expires_at_its_last_instant_not_before,
+        a_prolonged_document_expires_later,
+        a_refused_change_of_a_document_changes_no_life,
     ]
-    sessions: [
-        a_session_reads_back_to_the_last_field,
-        a_session_id_is_taken_once_in_its_sandbox,
-        a_session_is_replaced_only_while_it_has_the_expected_version,
-        a_session_is_deleted_only_in_the_version_that_is_known,
-        concurrent_changes_of_a_session_are_each_applied_once,
-        odd_ids_are_told_apart,
+    default_sessions: [
+        odd_users_are_told_apart,
         a_default_session_is_changed_only_by_who_knows_it,
         of_concurrent_claims_to_be_the_default_one_wins,
     ]
@@ -105,118 +150,4 @@ pub(super) fn redis_store() -> RedisMetadata {
     let url = std::env::var("ARTIFACTD_TEST_REDIS_URL")
         .expect("ARTIFACTD_TEST_REDIS_URL is not set: run `scripts/with-services cargo test`");
     RedisMetadata::connect(&url, &format!("test-{:016x}", rand::random::<u64>())).unwrap()
-}
-
-/// The instant `millis` after an arbitrary start.
-pub(super) fn at(millis: i64) -> Timestamp {
-    Timestamp::from_millis(1_767_225_600_000 + millis)
-}
-
-/// A life that is over at `expires_at`.
-fn until(expires_at: Timestamp) -> Lifetime {
-    Lifetime { ttl: Ttl::try_from(60).unwrap(), expires_at }
-}
-
-fn sandbox(name: &str) -> SandboxId {
-    name.parse().unwrap()
-}
-
-fn in_session(sandbox: &str, session: &str) -> Partition {
-    Partition::Session { sandbox: sandbox.parse().unwrap(), session: session.parse().unwrap() }
-}
-
-fn of_user(sandbox: &str, user: &str) -> Partition {
-    Partition::User { sandbox: sandbox.parse().unwrap(), user: user.parse().unwrap() }
-}
-
-/// The partition of the artifacts that [`artifact`] makes.
-pub(super) fn partition() -> Partition {
-    in_session("app", "chat")
-}
-
-/// The id of the `number`th artifact; a higher number is newer.
-pub(super) fn id(number: u8) -> ArtifactId {
-    ArtifactId::new(at(i64::from(number)), [number; 10])
-}
-
-/// A record with the least that a record has: it never expires.
-pub(super) fn artifact(number: u8) -> Artifact {
-    Artifact {
-        id: id(number),
-        partition: partition(),
-        session: None,
-        owner: None,
-        description: Description::default(),
-        content: Content {
-            revision: FIRST_REVISION,
-            bytes: 0,
-            sha256: None,
-            store_etag: None,
-            provider: "memory".to_owned(),
-        },
-        last_revision: FIRST_REVISION,
-        stored_at: at(0),
-        updated_at: at(0),
-        life: None,
-        uploaded_via: UploadedVia::Direct,
-        edits: 0,
-        version: 1,
-    }
-}
-
-/// A record in which every field says something.
-fn full_artifact(number: u8) -> Artifact {
-    let meta = json!({"tags": ["a", null, {"b": null}], "größe": "名前", "quote": "\"\\\u{1}\n", "n": -7});
-    Artifact {
-        session: Some(SessionUse { id: "chat".parse().unwrap(), began: at(0) }),
-        owner: Some("auth0|42".parse().unwrap()),
-        description: Description {
-            mime: "text/plain; charset=utf-8".parse().unwrap(),
-            filename: Some("docs/報告 😀.txt".parse().unwrap()),
-            summary: "two\nlines".parse().unwrap(),
-            meta: meta_of(meta),
-        },
-        content: Content {
-            revision: Revision::new(3).unwrap(),
-            bytes: u64::MAX,
-            sha256: Some(Sha256Digest::new([0xab; 32])),
-            store_etag: Some("\"etag-7\"".to_owned()),
-            provider: "s3".to_owned(),
-        },
-        last_revision: Revision::new(u32::MAX).unwrap(),
-        updated_at: at(1),
-        life: Some(until(at(60_000))),
-        ..artifact(number)
-    }
-}
-
-fn meta_of(value: serde_json::Value) -> Meta {
-    value.try_into().unwrap()
-}
-
-/// A session of the sandbox `app`.
-fn session(id: &str) -> Session {
-    Session {
-        sandbox: sandbox("app"),
-        id: id.parse().unwrap(),
-        owner: None,
-        created_at: at(0),
-        life: until(at(60_000)),
-        metadata: Meta::default(),
-        version: 1,
-    }
-}
-
-/// A note that the first bytes of an artifact are of no use from `due` on.
-pub(super) fn garbage(number: u8, due: Timestamp) -> Garbage {
-    Garbage { key: artifact(number).key(), provider: "memory".to_owned(), due }
-}
-
-/// `artifact` as the next version, with `life`.
-fn with_life(artifact: &Artifact, life: Option<Lifetime>) -> Artifact {
-    Artifact { life, version: artifact.version + 1, ..artifact.clone() }
-}
-
-fn ids(artifacts: &[Artifact]) -> Vec<ArtifactId> {
-    artifacts.iter().map(|artifact| artifact.id).collect()
 }

@@ -51,6 +51,9 @@ impl ArtifactStore {
         let source = self.find_to_copy(id).await?;
         check_target(&source, request.target_session.as_ref())?;
         let draft = self.draft_of_copy(&source, request).await?;
+        if let Some(artifact) = self.made_before(&draft).await? {
+            return Ok(artifact);
+        }
         let store = self.clone();
         self.service.to_completion(async move { store.copy_to(draft, &source).await }).await
     }

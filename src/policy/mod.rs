@@ -17,6 +17,7 @@ mod copy;
 mod delete;
 mod error;
 mod expectation;
+mod idempotency;
 mod lifetime;
 mod meter;
 mod place;
@@ -41,6 +42,7 @@ pub use self::check::Checked;
 pub use self::copy::{CopyRequest, MoveRequest};
 pub use self::error::Error;
 pub use self::expectation::Expectation;
+pub use self::idempotency::{BodyPrint, Claim, Claimed, Plan, SavedAnswer};
 pub use self::lifetime::Limits;
 pub use self::presign::{Grant, MAX_PRESIGNED_SECONDS, Presigned, SignedContent};
 pub use self::search::{DirectoryRequest, SearchRequest};
@@ -76,7 +78,7 @@ impl Service {
 
     /// The store as `principal` may use it, in the session that the caller has named, if any.
     pub fn for_caller(&self, principal: Principal, named_session: Option<SessionId>) -> ArtifactStore {
-        ArtifactStore { service: self.clone(), caller: Arc::new(Caller { principal, named_session }) }
+        ArtifactStore { service: self.clone(), caller: Arc::new(Caller { principal, named_session }), plan: None }
     }
 
     /// The name of the metadata provider.
@@ -125,6 +127,8 @@ impl Service {
 pub struct ArtifactStore {
     service: Service,
     caller: Arc<Caller>,
+    /// The ids to give, if the request may have been sent before.
+    plan: Option<Plan>,
 }
 
 struct Caller {

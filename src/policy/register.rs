@@ -11,6 +11,8 @@ use crate::metadata::session_name;
 /// An artifact in the making: all but its bytes.
 pub(super) struct Draft {
     pub(super) id: ArtifactId,
+    /// The ids that it may have got when the same request was sent before.
+    pub(super) earlier_ids: Vec<ArtifactId>,
     pub(super) partition: Partition,
     /// The session that it is stored in.
     pub(super) session: Option<SessionUse>,
@@ -31,7 +33,7 @@ impl Service {
     /// Commits the record of bytes that are in place.
     pub(super) async fn insert(&self, draft: Draft, content: Content) -> Result<Artifact, Error> {
         let now = self.clock.now();
-        let Draft { id, partition, session, mut ends_with, owner, new, via } = draft;
+        let Draft { id, earlier_ids: _, partition, session, mut ends_with, owner, new, via } = draft;
         // The upload may have taken so long that the session is over, or was extended.
         if let Some(known) = ends_with.take_if(|session| session.life.is_over(now)) {
             ends_with = Some(self.still_living(&known).await?.ok_or(Error::SessionNotFound)?);

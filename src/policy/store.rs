@@ -48,6 +48,9 @@ impl ArtifactStore {
     /// Stores a file that has come `via` one way or another.
     pub async fn store(&self, new: NewArtifact, incoming: Incoming, via: UploadedVia) -> Result<Artifact, Error> {
         let draft = self.draft(new, via).await?;
+        if let Some(artifact) = self.made_before(&draft).await? {
+            return Ok(artifact);
+        }
         self.check_length(&incoming)?;
         let store = self.clone();
         self.service
@@ -89,6 +92,9 @@ impl ArtifactStore {
             return Err(BodyError::WrongDigest { actual }.into());
         }
         let draft = self.draft(new, via).await?;
+        if let Some(artifact) = self.made_before(&draft).await? {
+            return Ok(artifact);
+        }
         let store = self.clone();
         self.service
             .to_completion(async move {
@@ -118,8 +124,13 @@ impl ArtifactStore {
                 return Err(Error::AccessDenied("the token has neither the user nor the session that the scope needs"));
             }
         };
+        let (id, earlier_ids) = match &self.plan {
+            Some(plan) => plan.ids(&partition),
+            None => (partition.adopt(new_artifact_id(now)), Vec::new()),
+        };
         Ok(Draft {
-            id: partition.adopt(new_artifact_id(now)),
+            id,
+            earlier_ids,
             partition,
             session: session.as_ref().map(SessionUse::from),
             ends_with: session.filter(|_| new.scope == Scope::Session),

@@ -24,6 +24,9 @@ const PAGE: usize = 100;
 /// How many such pages a sweep looks at; what is left waits for the next one.
 const MAX_PAGES: usize = 100;
 
+/// How many kept answers are forgotten together; they can be large.
+const ANSWERS: usize = 10;
+
 /// After this long, bytes belong to no request that is still under way.
 const ABANDONED_AFTER_SECONDS: u64 = 86_400;
 
@@ -53,6 +56,7 @@ impl Service {
         let sessions = settle(self.sweep_sessions(now, &mut failures).await, &mut failures);
         let garbage = settle(self.sweep_garbage(now, &mut failures).await, &mut failures);
         let uploads = settle(self.sweep_uploads(now, &mut failures).await, &mut failures);
+        while settle(self.forget_answers(now, ANSWERS).await, &mut failures) == ANSWERS as u64 {}
         let mut abandoned = 0;
         for storage in self.stores.distinct() {
             abandoned += settle(self.sweep_abandoned(&**storage, now).await, &mut failures);

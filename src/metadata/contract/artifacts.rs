@@ -1,7 +1,6 @@
 use serde_json::json;
 
 use super::*;
-use crate::metadata::Replaced;
 
 pub(super) async fn a_record_reads_back_to_the_last_field(store: Store) {
     for artifact in [artifact(1), full_artifact(2)] {
@@ -14,39 +13,57 @@ pub(super) async fn a_record_that_was_never_written_is_not_found(store: Store) {
     assert_eq!(store.artifact(id(1)).await.unwrap(), None);
 }
 
+pub(super) async fn records_are_read_together_in_the_order_asked_for(store: Store) {
+    let elsewhere = artifact_in(&of_user("app", "alice"), 4);
+    for artifact in [&artifact(1), &full_artifact(2), &elsewhere] {
+        store.insert_artifact(artifact).await.unwrap();
+    }
+    let found = store.artifacts(&[elsewhere.id, id(2), id(3), id(1), id(2)]).await.unwrap();
+    let expected = [Some(elsewhere), Some(full_artifact(2)), None, Some(artifact(1)), Some(full_artifact(2))];
+    assert_eq!(found, expected);
+    assert_eq!(store.artifacts(&[]).await.unwrap(), []);
+}
+
 pub(super) async fn an_id_is_taken_once(store: Store) {
     let first = artifact(1);
-    let elsewhere = Artifact { partition: of_user("app", "alice"), ..full_artifact(1) };
+    // An id tells its shard, so only a partition of the same shard can bring it a second time.
+    let mut others = (0..).map(|number| of_user("app", &format!("user-{number}")));
+    let other = others.find(|other| other.shard() == partition().shard()).unwrap();
+    let elsewhere = Artifact { partition: other, ..full_artifact(1) };
     assert!(store.insert_artifact(&first).await.unwrap());
     assert!(!store.insert_artifact(&first).await.unwrap());
     assert!(!store.insert_artifact(&elsewhere).await.unwrap());
     assert_eq!(store.artifact(first.id).await.unwrap(), Some(first.clone()));
-    assert_eq!(store.artifacts_in(&first.partition, None, 10).await.unwrap(), [first]);
-    assert_eq!(store.artifacts_in(&elsewhere.partition, None, 10).await.unwrap(), []);
+    assert_eq!(listed(&store, &first.partition).await, [first]);
+    assert_eq!(listed(&store, &elsewhere.partition).await, []);
     assert_eq!(store.expired_artifacts(Timestamp::MAX, 10).await.unwrap(), []);
 }
 
 pub(super) async fn a_record_is_replaced_only_while_it_has_the_expected_version(store: Store) {
+    let first = artifact(1);
     let second = Artifact { version: 2, ..full_artifact(1) };
-    assert_eq!(store.replace_artifact(&second, 1, None).await.unwrap(), Replaced::Missing);
-    assert_eq!(store.artifact(second.id).await.unwrap(), None);
+    let third = with_life(&second, None);
+    assert_eq!(store.replace_artifact(&first, &second, None).await.unwrap(), Replaced::Missing);
+    assert_eq!(store.artifact(first.id).await.unwrap(), None);
 
-    store.insert_artifact(&artifact(1)).await.unwrap();
-    assert_eq!(store.replace_artifact(&second, 2, None).await.unwrap(), Replaced::Stale);
-    assert_eq!(store.artifact(second.id).await.unwrap(), Some(artifact(1)));
+    store.insert_artifact(&first).await.unwrap();
+    assert_eq!(store.replace_artifact(&second, &third, None).await.unwrap(), Replaced::Stale);
+    assert_eq!(store.artifact(first.id).await.unwrap(), Some(first.clone()));
 
-    assert_eq!(store.replace_artifact(&second, 1, None).await.unwrap(), Replaced::Done);
-    assert_eq!(store.replace_artifact(&second, 1, None).await.unwrap(), Replaced::Stale);
-    assert_eq!(store.artifact(second.id).await.unwrap(), Some(second));
+    assert_eq!(store.replace_artifact(&first, &second, None).await.unwrap(), Replaced::Done);
+    assert_eq!(store.replace_artifact(&first, &second, None).await.unwrap(), Replaced::Stale);
+    assert_eq!(store.artifact(first.id).await.unwrap(), Some(second));
 }
 
 /// 2^53 + 1 is the first integer that a double cannot hold, and 1 a prefix of 12.
 pub(super) async fn versions_are_compared_to_the_last_digit(store: Store) {
     for (number, version, other) in [(1, (1 << 53) + 1, 1 << 53), (2, u64::MAX, u64::MAX - 1), (3, 12, 1), (4, 1, 12)] {
         let artifact = Artifact { version, ..artifact(number) };
+        let unknown = Artifact { version: other, ..artifact.clone() };
         store.insert_artifact(&artifact).await.unwrap();
-        assert_eq!(store.replace_artifact(&artifact, other, None).await.unwrap(), Replaced::Stale);
-        assert_eq!(store.replace_artifact(&artifact, version, None).await.unwrap(), Replaced::Done);
+        assert_eq!(store.replace_artifact(&unknown, &artifact, None).await.unwrap(), Replaced::Stale);
+        assert_eq!(store.delete_artifact(&unknown, &garbage(number, at(0))).await.unwrap(), Replaced::Stale);
+        assert_eq!(store.replace_artifact(&artifact, &artifact, None).await.unwrap(), Replaced::Done);
     }
 }
 
@@ -61,12 +78,12 @@ pub(super) async fn concurrent_replacements_are_each_applied_once(store: Store) 
 }
 
 /// Adds one to the size in the record, however often another comes first.
-async fn count_up(store: Store) {
+pub(super) async fn count_up(store: Store) {
     loop {
         let old = store.artifact(id(1)).await.unwrap().unwrap();
         let mut new = Artifact { version: old.version + 1, ..old.clone() };
         new.content.bytes += 1;
-        if store.replace_artifact(&new, old.version, None).await.unwrap() == Replaced::Done {
+        if store.replace_artifact(&old, &new, None).await.unwrap() == Replaced::Done {
             return;
         }
     }
@@ -93,7 +110,7 @@ pub(super) async fn a_deleted_record_leaves_every_index(store: Store) {
         store.insert_artifact(artifact).await.unwrap();
     }
     assert_eq!(store.delete_artifact(&gone, &garbage(1, at(5))).await.unwrap(), Replaced::Done);
-    assert_eq!(store.artifacts_in(&partition(), None, 10).await.unwrap(), std::slice::from_ref(&kept));
+    assert_eq!(listed(&store, &partition()).await, std::slice::from_ref(&kept));
     assert_eq!(store.expired_artifacts(Timestamp::MAX, 10).await.unwrap(), [kept]);
     assert_eq!(store.due_garbage(at(5), 10).await.unwrap(), [garbage(1, at(5))]);
 }

@@ -1,5 +1,4 @@
 use super::*;
-use crate::metadata::Replaced;
 
 pub(super) async fn due_garbage_comes_longest_due_first(store: Store) {
     for (number, due) in [(1, 300), (2, 100), (3, 500), (4, 200), (5, 400)] {
@@ -16,14 +15,14 @@ pub(super) async fn garbage_is_noted_with_the_change_or_not_at_all(store: Store)
     let current = Artifact { version: 5, ..artifact(1) };
     let next = with_life(&current, None);
     let note = garbage(1, at(100));
-    assert_eq!(store.replace_artifact(&next, 5, Some(&note)).await.unwrap(), Replaced::Missing);
+    assert_eq!(store.replace_artifact(&current, &next, Some(&note)).await.unwrap(), Replaced::Missing);
     assert_eq!(store.delete_artifact(&current, &note).await.unwrap(), Replaced::Missing);
     store.insert_artifact(&current).await.unwrap();
-    assert_eq!(store.replace_artifact(&next, 4, Some(&note)).await.unwrap(), Replaced::Stale);
+    assert_eq!(store.replace_artifact(&next, &next, Some(&note)).await.unwrap(), Replaced::Stale);
     assert_eq!(store.delete_artifact(&next, &note).await.unwrap(), Replaced::Stale);
     assert_eq!(store.due_garbage(Timestamp::MAX, 10).await.unwrap(), []);
 
-    assert_eq!(store.replace_artifact(&next, 5, Some(&note)).await.unwrap(), Replaced::Done);
+    assert_eq!(store.replace_artifact(&current, &next, Some(&note)).await.unwrap(), Replaced::Done);
     assert_eq!(store.due_garbage(Timestamp::MAX, 10).await.unwrap(), [note]);
 }
 
@@ -49,7 +48,7 @@ pub(super) async fn notes_of_the_same_bytes_are_forgotten_one_by_one(store: Stor
     store.insert_artifact(&current).await.unwrap();
     for garbage in [&early, &late, &late, &elsewhere] {
         let next = with_life(&current, None);
-        assert_eq!(store.replace_artifact(&next, current.version, Some(garbage)).await.unwrap(), Replaced::Done);
+        assert_eq!(store.replace_artifact(&current, &next, Some(garbage)).await.unwrap(), Replaced::Done);
         current = next;
     }
     assert_eq!(store.due_garbage(at(300), 10).await.unwrap(), [early.clone(), late.clone(), elsewhere.clone()]);

@@ -1,12 +1,17 @@
 //! The way to the server: a pool of connections, deadlines, and what an error means.
+//!
+//! The server, or something on the way to it, may have closed a connection since its last use. A read
+//! is simply sent again then, over another connection. A change may not run twice, so it is sent only
+//! over one that has just answered a ping.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use deadpool::managed::{self, Object, Pool, PoolError, QueueMode, RecycleError, RecycleResult};
+use deadpool_redis::redis::aio::MultiplexedConnection;
 use deadpool_redis::redis::{
     AsyncConnectionConfig, ConnectionAddr, ErrorKind, FromRedisValue, IntoConnectionInfo, Pipeline, RedisError,
-    ServerError, ServerErrorKind,
+    RedisResult, ServerError, ServerErrorKind, Value, cmd, from_redis_value,
 };
-use deadpool_redis::{Connection, Manager, Pool, PoolError, Runtime};
 use tokio::time::timeout;
 
 use super::NAME;
@@ -20,10 +25,38 @@ const CONNECTIONS: usize = 32;
 const TRANSIENT_CODES: &[&str] =
     &["BUSY", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "MISCONF", "NOREPLICAS", "OOM", "READONLY", "TRYAGAIN"];
 
-/// Lends connections. One that broke is found by the ping that precedes its next use, and replaced.
+/// For how long a connection that has answered is good for a read. One that has died without a sign is
+/// found out by a ping, before it costs a read its deadline.
+const TRUSTED_FOR: Duration = Duration::from_secs(1);
+
+/// Lends connections.
 pub(super) struct Connector {
-    pool: Pool,
+    pool: Pool<Manager>,
     deadline: Duration,
+}
+
+/// Makes connections. Whether one still works is for the connector to find out.
+struct Manager(deadpool_redis::Manager);
+
+/// A connection, and what is known of it.
+struct Link {
+    connection: MultiplexedConnection,
+    answered_at: Instant,
+    is_broken: bool,
+}
+
+impl managed::Manager for Manager {
+    type Type = Link;
+    type Error = RedisError;
+
+    async fn create(&self) -> Result<Link, RedisError> {
+        let connection = self.0.create().await?;
+        Ok(Link { connection, answered_at: Instant::now(), is_broken: false })
+    }
+
+    async fn recycle(&self, link: &mut Link, _: &managed::Metrics) -> RecycleResult<RedisError> {
+        if link.is_broken { Err(RecycleError::message("it broke")) } else { Ok(()) }
+    }
 }
 
 impl Connector {
@@ -36,62 +69,100 @@ impl Connector {
         }
         let config =
             AsyncConnectionConfig::new().set_connection_timeout(Some(deadline)).set_response_timeout(Some(deadline));
-        let manager = Manager::new_with_config(info, config).map_err(|error| fault(OPERATION, error))?;
-        // The ping gets a part of the deadline, so that a connection that died silently leaves time for another.
-        let pool = Pool::builder(manager)
-            .max_size(CONNECTIONS)
-            .runtime(Runtime::Tokio1)
-            .recycle_timeout(Some(deadline / 5))
-            .build()
-            .map_err(|error| Fault::broken(NAME, "preparing the connections", error))?;
-        Ok(Self { pool, deadline })
+        let manager =
+            deadpool_redis::Manager::new_with_config(info, config).map_err(|error| fault(OPERATION, error))?;
+        // The last one back goes out first: what is in use stays trusted, the others rest.
+        let pool = Pool::builder(Manager(manager)).max_size(CONNECTIONS).queue_mode(QueueMode::Lifo).build();
+        Ok(Self { pool: pool.map_err(|error| Fault::broken(NAME, "preparing the connections", error))?, deadline })
     }
 
-    /// A connection that has just answered, within the deadline.
-    pub(super) async fn connection(&self, operation: &'static str) -> Result<Connection, Fault> {
-        match timeout(self.deadline, self.pool.get()).await {
-            Ok(Ok(connection)) => Ok(connection),
+    /// Sends commands that may run twice in one go and reads their replies. A server runs them in their
+    /// order; other clients' commands may come between.
+    pub(super) async fn run<T: FromRedisValue>(
+        &self,
+        operation: &'static str,
+        commands: &Pipeline,
+    ) -> Result<T, Fault> {
+        if commands.is_empty() {
+            return from_redis_value(Value::Array(Vec::new())).map_err(|error| fault(operation, error.into()));
+        }
+        let mut link = self.lend(operation, TRUSTED_FOR).await?;
+        let mut reply = self.send(&mut link, commands).await;
+        if reply.as_ref().is_err_and(RedisError::is_connection_dropped) {
+            drop(link);
+            link = self.lend(operation, Duration::ZERO).await?;
+            reply = self.send(&mut link, commands).await;
+        }
+        reply.map_err(|error| fault(operation, error))
+    }
+
+    /// Runs a script, once.
+    pub(super) async fn run_script(
+        &self,
+        operation: &'static str,
+        script: &Script,
+        keys: &[&str],
+        args: &[&[u8]],
+    ) -> Result<i64, Fault> {
+        let mut link = self.lend(operation, Duration::ZERO).await?;
+        let mut commands = Pipeline::new();
+        commands.add_command(script.by_hash(keys, args));
+        let mut reply = self.send(&mut link, &commands).await;
+        if let Err(error) = &reply
+            && error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
+        {
+            commands.clear();
+            commands.add_command(script.by_source(keys, args));
+            reply = self.send(&mut link, &commands).await;
+        }
+        let (value,): (i64,) = reply.map_err(|error| fault(operation, error))?;
+        Ok(value)
+    }
+
+    /// A connection that is new, or answered in the last `trusted_for`, or has just answered a ping.
+    async fn lend(&self, operation: &'static str, trusted_for: Duration) -> Result<Object<Manager>, Fault> {
+        let lend = async {
+            loop {
+                let mut link = self.pool.get().await?;
+                let is_new = Object::metrics(&link).recycle_count == 0;
+                if is_new || link.answered_at.elapsed() < trusted_for || self.ping(&mut link).await {
+                    return Ok(link);
+                }
+            }
+        };
+        match timeout(self.deadline, lend).await {
+            Ok(Ok(link)) => Ok(link),
             Ok(Err(PoolError::Backend(error))) => Err(fault(operation, error)),
             Ok(Err(error)) => Err(Fault::broken(NAME, operation, error)),
             Err(_) => Err(Fault::unavailable(NAME, operation, NoConnection(self.deadline))),
         }
     }
 
-    /// Sends commands in one go and reads their replies. A server runs them in their order; other
-    /// clients' commands may come between.
-    pub(super) async fn run<T: FromRedisValue>(
-        &self,
-        operation: &'static str,
-        commands: &Pipeline,
-    ) -> Result<T, Fault> {
-        let mut connection = self.connection(operation).await?;
-        commands.query_async(&mut connection).await.map_err(|error| fault(operation, error))
+    /// Whether the connection answers. It gets a part of the deadline, to leave time for another one.
+    async fn ping(&self, link: &mut Link) -> bool {
+        let mut ping = Pipeline::new();
+        ping.add_command(cmd("PING"));
+        let answers = matches!(timeout(self.deadline / 5, self.send::<()>(link, &ping)).await, Ok(Ok(())));
+        if !answers {
+            self.give_up(link);
+        }
+        answers
     }
 
-    /// Runs a script in the same go as the commands `before` it, whose replies are ignored.
-    ///
-    /// `before` runs twice if the server does not know the script yet.
-    pub(super) async fn run_script(
-        &self,
-        operation: &'static str,
-        before: &Pipeline,
-        script: &Script,
-        keys: &[&str],
-        args: &[&str],
-    ) -> Result<i64, Fault> {
-        let mut connection = self.connection(operation).await?;
-        let mut commands = before.clone();
-        commands.add_command(script.by_hash(keys, args));
-        let mut reply = commands.query_async(&mut connection).await;
-        if let Err(error) = &reply
-            && error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
-        {
-            let mut commands = before.clone();
-            commands.add_command(script.by_source(keys, args));
-            reply = commands.query_async(&mut connection).await;
+    async fn send<T: FromRedisValue>(&self, link: &mut Link, commands: &Pipeline) -> RedisResult<T> {
+        let reply = commands.query_async(&mut link.connection).await;
+        match &reply {
+            Err(error) if error.is_io_error() => self.give_up(link),
+            _ => link.answered_at = Instant::now(),
         }
-        let (value,): (i64,) = reply.map_err(|error| fault(operation, error))?;
-        Ok(value)
+        reply
+    }
+
+    /// Sees to it that this connection is not used again, nor any that now waits for its use: what broke
+    /// one may have broken them all.
+    fn give_up(&self, link: &mut Link) {
+        link.is_broken = true;
+        drop(self.pool.retain(|_, _| false));
     }
 }
 
@@ -131,13 +202,17 @@ struct NoConnection(Duration);
 
 #[cfg(test)]
 mod tests {
-    use deadpool_redis::redis::{cmd, parse_redis_value, pipe};
+    use deadpool_redis::redis::{parse_redis_value, pipe};
     use tokio::net::TcpListener;
 
     use super::*;
     use crate::fault::Chain;
 
     const DEADLINE: Duration = Duration::from_millis(100);
+
+    async fn ask(connector: &Connector) -> Result<(), Fault> {
+        connector.run("testing", pipe().add_command(cmd("PING"))).await
+    }
 
     fn kind_of(reply: &str) -> FaultKind {
         let reply = parse_redis_value(reply.as_bytes()).unwrap();
@@ -176,7 +251,7 @@ mod tests {
     async fn a_server_that_refuses_connections_is_unavailable_and_the_password_stays_secret() {
         let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
         let connector = Connector::new(&format!("redis://alice:hunter2@{closed}/0"), DEADLINE).unwrap();
-        let fault = connector.connection("testing").await.err().unwrap();
+        let fault = ask(&connector).await.unwrap_err();
         assert_eq!(fault.kind, FaultKind::Unavailable);
         let text = format!("{} {fault:?}", Chain(&fault));
         assert!(!text.contains("hunter2") && !text.contains("alice"), "{text}");
@@ -187,7 +262,7 @@ mod tests {
         let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("redis://:hunter2@{}/0", silent.local_addr().unwrap());
         let connector = Connector::new(&url, DEADLINE).unwrap();
-        let fault = connector.run::<()>("testing", pipe().add_command(cmd("PING"))).await.unwrap_err();
+        let fault = ask(&connector).await.unwrap_err();
         assert_eq!(fault.kind, FaultKind::Unavailable);
         assert!(!format!("{} {fault:?}", Chain(&fault)).contains("hunter2"));
     }
@@ -206,7 +281,7 @@ mod tests {
     async fn tls_finds_its_cryptography() {
         let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let connector = Connector::new(&format!("rediss://{}/", silent.local_addr().unwrap()), DEADLINE).unwrap();
-        let fault = connector.connection("testing").await.err().unwrap();
+        let fault = ask(&connector).await.unwrap_err();
         assert_eq!(fault.kind, FaultKind::Unavailable, "{}", Chain(&fault));
     }
 }

@@ -1,16 +1,20 @@
 //! Records in Redis, for many instances of the service side by side.
 //!
 //! No command with several keys and no script leaves one hash slot, so all of them are legal on Redis
-//! Cluster; `keys.rs` shows the layout. A record changes together with its expiry entry and its garbage
-//! in one script (`records.rs`). Only the index of its partition lies elsewhere; it never misses a
-//! record (`partitions.rs`).
+//! Cluster; `keys.rs` shows the layout. A record changes in one script (`records.rs`), together with the
+//! entry that finds it when it has expired and, if it is an artifact's, the index of its partition, the
+//! totals of its sandbox and its garbage (`artifacts.rs`). So nothing can be found by one way and missed
+//! by another.
 //!
 //! How durable an answer is, the server decides: with `appendfsync always` as durable as its disk. It
-//! must not evict keys (`maxmemory-policy noeviction`).
+//! must not evict keys (`maxmemory-policy noeviction`), and be Redis 6.2 or newer (`ZRANGE … BYLEX`).
 
+mod artifacts;
 mod connector;
+mod documents;
+mod garbage;
+mod index;
 mod keys;
-mod partitions;
 mod records;
 mod scripts;
 #[cfg(test)]
@@ -22,15 +26,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use deadpool_redis::redis::Pipeline;
 
+use self::artifacts::as_artifact;
 use self::connector::Connector;
-use self::keys::{Keys, SHARDS};
-use self::records::{encode_garbage, session_member};
-use super::{Garbage, MetadataStore, Replaced};
+use self::keys::{ARTIFACT, Keys, Place};
+use super::{Document, Entry, EntryRange, Garbage, Kind, MetadataStore, Replaced, Scan, Totals};
 use crate::domain::Invalid;
 use crate::domain::artifact::Artifact;
 use crate::domain::id::{ArtifactId, SandboxId, SessionId, UserId};
 use crate::domain::scope::Partition;
-use crate::domain::session::Session;
 use crate::domain::time::Timestamp;
 use crate::fault::Fault;
 
@@ -39,15 +42,10 @@ const NAME: &str = "redis";
 /// How long the server may take to connect, and to answer.
 const DEADLINE: Duration = Duration::from_secs(5);
 
-/// How long an index entry may be without its record before it is removed: far longer than the
-/// insertion that it may belong to can take.
-const DANGLING_GRACE: Duration = Duration::from_secs(60);
-
 /// Records in a Redis server.
 pub struct RedisMetadata {
     connector: Connector,
     keys: Keys,
-    dangling_grace: Duration,
 }
 
 impl RedisMetadata {
@@ -56,7 +54,7 @@ impl RedisMetadata {
     pub fn connect(url: &str, prefix: &str) -> Result<Self, Fault> {
         let braces = Invalid::new("the prefix must not contain braces");
         let keys = Keys::new(prefix).ok_or_else(|| Fault::broken(NAME, "reading the prefix", braces))?;
-        Ok(Self { connector: Connector::new(url, DEADLINE)?, keys, dangling_grace: DANGLING_GRACE })
+        Ok(Self { connector: Connector::new(url, DEADLINE)?, keys })
     }
 }
 
@@ -80,38 +78,74 @@ impl MetadataStore for RedisMetadata {
     }
 
     async fn insert_artifact(&self, artifact: &Artifact) -> Result<bool, Fault> {
-        let entry = self.index_entry(artifact);
-        self.insert("inserting an artifact", &entry, artifact).await
+        let change = (None, Some(artifact));
+        let outcome = self.change_artifact("inserting an artifact", artifact, change, None).await?;
+        Ok(outcome == Replaced::Done)
     }
 
     async fn artifact(&self, id: ArtifactId) -> Result<Option<Artifact>, Fault> {
-        self.get("reading an artifact", id.to_string()).await
+        const OPERATION: &str = "reading an artifact";
+        let place = Place::artifact(id);
+        let stored = self.get(OPERATION, &place).await?;
+        let artifact = stored.map(|stored| as_artifact(&place, stored)).transpose();
+        artifact.map_err(|error| Fault::broken(NAME, OPERATION, error))
     }
 
     async fn artifacts(&self, ids: &[ArtifactId]) -> Result<Vec<Option<Artifact>>, Fault> {
-        let _ = ids;
-        Err(Fault::broken(NAME, "reading artifacts", "not yet"))
+        let places: Vec<Place> = ids.iter().copied().map(Place::artifact).collect();
+        self.get_all("reading artifacts", &places, as_artifact).await
     }
 
     async fn replace_artifact(
         &self,
         before: &Artifact,
-        artifact: &Artifact,
+        after: &Artifact,
         garbage: Option<&Garbage>,
     ) -> Result<Replaced, Fault> {
-        self.replace("replacing an artifact", artifact, before.version, garbage).await
+        let change = (Some(before), Some(after));
+        self.change_artifact("replacing an artifact", before, change, garbage).await
     }
 
     async fn delete_artifact(&self, artifact: &Artifact, garbage: &Garbage) -> Result<Replaced, Fault> {
-        let outcome = self.delete("deleting an artifact", artifact, Some(garbage)).await?;
-        if outcome == Replaced::Done {
-            self.remove_index_entry(artifact).await;
-        }
-        Ok(outcome)
+        let change = (Some(artifact), None);
+        self.change_artifact("deleting an artifact", artifact, change, Some(garbage)).await
+    }
+
+    async fn scan(&self, partition: &Partition, scans: &[Scan]) -> Result<Vec<Vec<Entry>>, Fault> {
+        self.scan_index("reading an index", partition, scans).await
+    }
+
+    async fn count(&self, partition: &Partition, ranges: &[EntryRange], at_most: usize) -> Result<Vec<usize>, Fault> {
+        let counts = self.count_index("counting in an index", partition, ranges).await?;
+        Ok(counts.into_iter().map(|count| count.min(at_most)).collect())
+    }
+
+    async fn totals(&self, sandbox: &SandboxId) -> Result<Totals, Fault> {
+        self.add_up("adding up a sandbox", sandbox).await
+    }
+
+    async fn insert_document(&self, document: &Document) -> Result<bool, Fault> {
+        Ok(self.put_document("inserting a document", document, "").await? == Replaced::Done)
+    }
+
+    async fn document(&self, kind: Kind, name: &str) -> Result<Option<Document>, Fault> {
+        self.read_document("reading a document", kind, name).await
+    }
+
+    async fn replace_document(&self, document: &Document, expected: u64) -> Result<Replaced, Fault> {
+        self.put_document("replacing a document", document, &expected.to_string()).await
+    }
+
+    async fn delete_document(&self, kind: Kind, name: &str, version: u64) -> Result<Replaced, Fault> {
+        self.remove_document("deleting a document", kind, name, version).await
+    }
+
+    async fn expired_documents(&self, kind: Kind, now: Timestamp, limit: usize) -> Result<Vec<Document>, Fault> {
+        self.find_expired_documents("finding expired documents", kind, now, limit).await
     }
 
     async fn expired_artifacts(&self, now: Timestamp, limit: usize) -> Result<Vec<Artifact>, Fault> {
-        self.expired("finding expired artifacts", now, limit).await
+        self.expired("finding expired artifacts", ARTIFACT, now, limit, as_artifact).await
     }
 
     async fn default_session(&self, sandbox: &SandboxId, user: &UserId) -> Result<Option<SessionId>, Fault> {
@@ -130,25 +164,16 @@ impl MetadataStore for RedisMetadata {
         new: &SessionId,
     ) -> Result<bool, Fault> {
         let key = self.keys.default_session(sandbox, user);
-        let ids: Vec<&str> = std::iter::once(new).chain(expected).map(SessionId::as_str).collect();
-        let (nothing, script) = (Pipeline::new(), &scripts::SET_DEFAULT_SESSION);
-        let changed =
-            self.connector.run_script("changing a default session", &nothing, script, &[key.as_str()], &ids).await?;
-        Ok(changed == 1)
+        let ids: Vec<&[u8]> = std::iter::once(new).chain(expected).map(|id| id.as_str().as_bytes()).collect();
+        let script = &scripts::SET_DEFAULT_SESSION;
+        Ok(self.connector.run_script("changing a default session", script, &[&key], &ids).await? == 1)
     }
 
     async fn due_garbage(&self, now: Timestamp, limit: usize) -> Result<Vec<Garbage>, Fault> {
-        const OPERATION: &str = "finding due garbage";
-        let notes = self.earliest(OPERATION, (0..SHARDS).map(|shard| self.keys.garbage(shard)), now, limit).await?;
-        let notes = notes.iter().map(|note| serde_json::from_str(note));
-        notes.collect::<Result<_, _>>().map_err(|error| Fault::broken(NAME, OPERATION, error))
+        self.find_due_garbage("finding due garbage", now, limit).await
     }
 
     async fn forget_garbage(&self, garbage: &Garbage) -> Result<(), Fault> {
-        const OPERATION: &str = "forgetting garbage";
-        let mut commands = Pipeline::new();
-        commands.cmd("ZREM").arg(self.keys.garbage_of(garbage.key.artifact));
-        commands.arg(encode_garbage(OPERATION, garbage)?).ignore();
-        self.connector.run(OPERATION, &commands).await
+        self.remove_garbage("forgetting garbage", garbage).await
     }
 }

@@ -10,12 +10,9 @@ pub(super) struct Script {
     hash: String,
 }
 
-pub(super) static INSERT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/insert.lua")));
 pub(super) static CHANGE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/change.lua")));
 pub(super) static SET_DEFAULT_SESSION: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("scripts/set_default_session.lua")));
-pub(super) static DROP_DANGLING: LazyLock<Script> =
-    LazyLock::new(|| Script::new(include_str!("scripts/drop_dangling.lua")));
 
 impl Script {
     fn new(source: &'static str) -> Self {
@@ -23,17 +20,17 @@ impl Script {
     }
 
     /// Runs the script if the server has it.
-    pub(super) fn by_hash(&self, keys: &[&str], args: &[&str]) -> Cmd {
+    pub(super) fn by_hash(&self, keys: &[&str], args: &[&[u8]]) -> Cmd {
         command("EVALSHA", &self.hash, keys, args)
     }
 
     /// Runs the script, and makes the server remember it.
-    pub(super) fn by_source(&self, keys: &[&str], args: &[&str]) -> Cmd {
+    pub(super) fn by_source(&self, keys: &[&str], args: &[&[u8]]) -> Cmd {
         command("EVAL", self.source, keys, args)
     }
 }
 
-fn command(name: &str, script: &str, keys: &[&str], args: &[&str]) -> Cmd {
+fn command(name: &str, script: &str, keys: &[&str], args: &[&[u8]]) -> Cmd {
     let mut command = redis::cmd(name);
     command.arg(script).arg(keys.len()).arg(keys).arg(args);
     command

@@ -1,5 +1,5 @@
 use super::*;
-use crate::metadata::contract::{artifact, at, garbage, partition};
+use crate::metadata::contract::{artifact, at, garbage};
 
 /// A plan that scans a table or sorts in a temporary tree costs more than the page it gives.
 #[test]
@@ -33,7 +33,7 @@ async fn everything_survives_a_reopening() {
         assert!(store.set_default_session(&sandbox, &user, None, &session).await.unwrap());
     }
     let store = SqliteMetadata::open(&path).unwrap();
-    assert_eq!(store.artifacts_in(&partition(), None, 10).await.unwrap(), [artifact(1)]);
+    assert_eq!(store.artifact(artifact(1).id).await.unwrap(), Some(artifact(1)));
     assert_eq!(store.default_session(&sandbox, &user).await.unwrap(), Some(session));
     assert_eq!(store.due_garbage(at(0), 10).await.unwrap(), [garbage(2, at(0))]);
 }

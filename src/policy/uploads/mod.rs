@@ -284,6 +284,7 @@ impl Service {
         };
         Ok(Draft {
             id: upload.id,
+            earlier_ids: Vec::new(),
             partition: upload.partition.clone(),
             session: upload.session.clone(),
             ends_with,

@@ -132,7 +132,7 @@ pub(in crate::http) async fn store(
 
 async fn store_one(store: &ArtifactStore, index: usize, file: Result<File, ApiError>) -> StoreResult {
     let stored = match file {
-        Ok(file) => file.store(store, UploadedVia::Batch).await,
+        Ok(file) => file.store(&store.for_item(index as u32), UploadedVia::Batch).await,
         Err(error) => Err(error),
     };
     match stored {
