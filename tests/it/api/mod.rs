@@ -14,6 +14,7 @@
 mod support;
 
 mod access;
+mod batch;
 mod bodies;
 mod conditions;
 mod content;
@@ -23,6 +24,7 @@ mod faults;
 mod idempotency;
 mod input;
 mod lifetimes;
+mod memory;
 mod operation;
 mod races;
 mod record;

@@ -77,6 +77,7 @@ pub(super) struct Options {
     pub(super) auth: AuthOptions,
     pub(super) public_url: Option<&'static str>,
     pub(super) max_requests: u32,
+    pub(super) body_memory: usize,
 }
 
 impl TestApp {
@@ -109,6 +110,7 @@ impl TestApp {
             },
             public_url: None,
             max_requests: 1024,
+            body_memory: 256 * 1024 * 1024,
         };
         choose(&mut options);
         let sandbox = options.auth.sandbox.to_string();
@@ -121,6 +123,7 @@ impl TestApp {
         let authenticator = Authenticator::new(options.auth, clock.clone()).unwrap();
         let signing = SigningKeys::new(&SIGNING_SECRET.to_owned().into(), &[]);
         let state = AppState::new(service.clone(), authenticator, signing, gate.clone(), options.public_url);
+        let state = state.with_body_memory(options.body_memory);
         Self { router: router(state, AllowedOrigins::None), service, storage, clock, gate, sandbox, providers }
     }
 
@@ -232,6 +235,8 @@ fn default_limits() -> Limits {
         session_life: ttl(86_400),
         max_upload_bytes: 5 * 1024 * 1024 * 1024,
         max_meta_bytes: 16 * 1024,
+        max_batch_items: 100,
+        max_batch_bytes: 64 * 1024 * 1024,
     }
 }
 
