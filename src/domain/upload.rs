@@ -97,8 +97,11 @@ impl Upload {
         self.expires_at.plus_seconds(GRACE_SECONDS)
     }
 
-    /// The media type of the artifact.
+    /// The media type of the artifact: as announced, as sent, or as guessed.
     pub fn mime(&self) -> &MediaType {
-        self.content_type.as_ref().or(self.received_type.as_ref()).unwrap_or(&self.description.mime)
+        // Stores say this much of what was sent without a type.
+        let says_something = |mime: &&MediaType| !mime.essence().ends_with("/octet-stream");
+        let received = self.received_type.as_ref().filter(says_something);
+        self.content_type.as_ref().or(received).unwrap_or(&self.description.mime)
     }
 }
