@@ -51,8 +51,14 @@ impl Filter {
             && self.stored_before.is_none_or(|before| artifact.stored_at < before)
             && self.min_bytes.is_none_or(|min| artifact.content.bytes >= min)
             && self.max_bytes.is_none_or(|max| artifact.content.bytes <= max)
-            && (self.meta.is_empty() || self.meta.iter().all(|term| term.is_in(&description.meta)))
+            && (self.meta.is_empty() || self.has_meta(&description.meta))
             && (self.words.is_empty() || self.words.is_subset(&words_of(artifact)))
+    }
+
+    fn has_meta(&self, meta: &Meta) -> bool {
+        // Names may hold dots themselves, so several members can have the path of a term.
+        let terms: BTreeSet<MetaTerm> = terms_of(meta).collect();
+        self.meta.iter().all(|term| terms.contains(term))
     }
 }
 
@@ -101,11 +107,6 @@ impl MetaTerm {
     /// no text.
     pub fn new(path: impl Into<String>, value: &Value) -> Option<Self> {
         Some(Self { path: path.into(), value: text_of(value)? })
-    }
-
-    fn is_in(&self, meta: &Meta) -> bool {
-        // Names may hold dots themselves, so several members can have this path.
-        terms_of(meta).any(|term| term == *self)
     }
 }
 

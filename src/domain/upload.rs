@@ -97,11 +97,11 @@ impl Upload {
         self.expires_at.plus_seconds(GRACE_SECONDS)
     }
 
-    /// The media type of the artifact: as announced, as sent, or as guessed.
+    /// The media type of the artifact. What clients send when they know nothing counts as nothing.
     pub fn mime(&self) -> &MediaType {
-        // Stores say this much of what was sent without a type.
-        let says_something = |mime: &&MediaType| !mime.essence().ends_with("/octet-stream");
-        let received = self.received_type.as_ref().filter(says_something);
-        self.content_type.as_ref().or(received).unwrap_or(&self.description.mime)
+        const UNKNOWN: [&str; 3] =
+            ["application/octet-stream", "binary/octet-stream", "application/x-www-form-urlencoded"];
+        let told = self.received_type.as_ref().filter(|mime| !UNKNOWN.contains(&mime.essence().as_str()));
+        self.content_type.as_ref().or(told).unwrap_or(&self.description.mime)
     }
 }

@@ -105,11 +105,12 @@ async fn a_large_file_is_copied_whole(app: TestApp) {
 async fn a_file_of_unknown_digest_is_copied(app: TestApp) {
     let alice = app.user("alice");
     let file = alice.stored("scope=user", "bytes").await;
-    let mut record = app.metadata().artifact(file.text("artifact_id").parse().unwrap()).await.unwrap().unwrap();
+    let before = app.metadata().artifact(file.text("artifact_id").parse().unwrap()).await.unwrap().unwrap();
+    let mut record = before.clone();
     record.content.sha256 = None;
     record.content.store_etag = Some("of-the-original".to_owned());
     record.version += 1;
-    let changed = app.metadata().replace_artifact(&record, record.version - 1, None).await.unwrap();
+    let changed = app.metadata().replace_artifact(&before, &record, None).await.unwrap();
     assert_eq!(changed, artifactd::metadata::Replaced::Done);
     let copied = copy(&alice, &file, json!({})).await.stored();
     assert_eq!((&copied["bytes"], &copied["sha256"]), (&json!(5), &json!(null)));

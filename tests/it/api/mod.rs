@@ -20,6 +20,7 @@ mod content;
 mod copy;
 mod errors;
 mod faults;
+mod idempotency;
 mod input;
 mod lifetimes;
 mod operation;

@@ -2,9 +2,14 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
+use artifactd::domain::part::PartNumber;
 use artifactd::fault::Fault;
-use artifactd::storage::{Body, ByteStream, Key, ObjectInfo, PutError, PutOptions, Storage, Stored};
+use artifactd::storage::{
+    Body, ByteStream, Completed, Direct, Inspected, Key, MultipartUpload, ObjectInfo, Part, PutConstraints, PutError,
+    PutOptions, ResponseHeaders, SignedRequest, Storage, Stored,
+};
 use async_trait::async_trait;
 use futures::{StreamExt as _, stream};
 use tokio::sync::{Mutex, oneshot};
@@ -22,6 +27,14 @@ impl<S: Storage> Corner<S> {
 
     fn inside(&self, key: &Key) -> Key {
         Key::from_listing(&format!("{}{key}", self.prefix)).unwrap()
+    }
+
+    fn direct_inside(&self) -> &dyn Direct {
+        self.inner.direct().unwrap()
+    }
+
+    fn upload_inside(&self, upload: &MultipartUpload) -> MultipartUpload {
+        MultipartUpload { key: self.inside(&upload.key), id: upload.id.clone() }
     }
 
     fn outside(&self, mut object: ObjectInfo) -> ObjectInfo {
@@ -60,6 +73,66 @@ impl<S: Storage> Storage for Corner<S> {
         let (prefix, after) = (format!("{}{prefix}", self.prefix), after.map(|key| self.inside(key)));
         let objects = self.inner.list(&prefix, after.as_ref(), limit).await?;
         Ok(objects.into_iter().map(|object| self.outside(object)).collect())
+    }
+
+    fn direct(&self) -> Option<&dyn Direct> {
+        self.inner.direct().map(|_| self as &dyn Direct)
+    }
+}
+
+/// Only for what has a [`Direct`] inside.
+#[async_trait]
+impl<S: Storage> Direct for Corner<S> {
+    fn bucket(&self) -> &str {
+        self.direct_inside().bucket()
+    }
+
+    async fn presign_get(
+        &self,
+        key: &Key,
+        expires: Duration,
+        response: &ResponseHeaders,
+    ) -> Result<SignedRequest, Fault> {
+        self.direct_inside().presign_get(&self.inside(key), expires, response).await
+    }
+
+    async fn presign_put(
+        &self,
+        key: &Key,
+        expires: Duration,
+        constraints: &PutConstraints,
+    ) -> Result<SignedRequest, Fault> {
+        self.direct_inside().presign_put(&self.inside(key), expires, constraints).await
+    }
+
+    async fn presign_part(
+        &self,
+        upload: &MultipartUpload,
+        number: PartNumber,
+        expires: Duration,
+    ) -> Result<SignedRequest, Fault> {
+        self.direct_inside().presign_part(&self.upload_inside(upload), number, expires).await
+    }
+
+    async fn create_multipart(&self, key: &Key, options: &PutOptions) -> Result<MultipartUpload, Fault> {
+        let upload = self.direct_inside().create_multipart(&self.inside(key), options).await?;
+        Ok(MultipartUpload { key: key.clone(), ..upload })
+    }
+
+    async fn parts(&self, upload: &MultipartUpload) -> Result<Option<Vec<Part>>, Fault> {
+        self.direct_inside().parts(&self.upload_inside(upload)).await
+    }
+
+    async fn complete_multipart(&self, upload: &MultipartUpload, parts: &[Part]) -> Result<Completed, Fault> {
+        self.direct_inside().complete_multipart(&self.upload_inside(upload), parts).await
+    }
+
+    async fn abort_multipart(&self, upload: &MultipartUpload) -> Result<(), Fault> {
+        self.direct_inside().abort_multipart(&self.upload_inside(upload)).await
+    }
+
+    async fn inspect(&self, key: &Key) -> Result<Option<Inspected>, Fault> {
+        self.direct_inside().inspect(&self.inside(key)).await
     }
 }
 
@@ -219,5 +292,9 @@ impl Storage for PacedCopying {
 
     async fn list(&self, prefix: &str, after: Option<&Key>, limit: usize) -> Result<Vec<ObjectInfo>, Fault> {
         self.inner.list(prefix, after, limit).await
+    }
+
+    fn direct(&self) -> Option<&dyn Direct> {
+        self.inner.direct()
     }
 }
