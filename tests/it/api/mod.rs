@@ -24,6 +24,7 @@ mod idempotency;
 mod input;
 mod lifetimes;
 mod operation;
+mod presign;
 mod races;
 mod record;
 mod sessions;
