@@ -19,13 +19,14 @@ impl TestApp {
         body: impl Into<Bytes>,
     ) -> Reply {
         let body = body.into();
+        let length = body.len().to_string();
+        // As clients do, also with nothing.
+        let length = Some(("content-length", length.as_str())).filter(|_| method == Method::PUT || !body.is_empty());
+        let headers: Vec<(&str, &str)> = headers.iter().copied().chain(length).collect();
         let Some(path) = url.find(SIGNED) else {
-            return self.send_out(method, url, headers, body).await;
+            return self.send_out(method, url, &headers, body).await;
         };
-        let mut call = self.nobody().call(method, &url[path..]);
-        if !body.is_empty() {
-            call = call.header("content-length", body.len().to_string());
-        }
+        let call = self.nobody().call(method, &url[path..]);
         headers.iter().fold(call, |call, (name, value)| call.header(name, value)).body(body).await
     }
 
@@ -74,6 +75,11 @@ impl Ticket {
     /// Where the record of the artifact will be.
     pub(crate) fn artifact(&self) -> String {
         format!("/v1/artifacts/{}", self.id())
+    }
+
+    /// Where its content will be.
+    pub(crate) fn content(&self) -> String {
+        format!("{}/content", self.artifact())
     }
 
     pub(crate) fn id(&self) -> &str {
