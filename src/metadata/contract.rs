@@ -20,7 +20,7 @@ mod walks;
 use std::sync::Arc;
 
 use self::fixture::*;
-pub(super) use self::fixture::{artifact, at, garbage, id, partition};
+pub(super) use self::fixture::{artifact, at, garbage, id, partition, session};
 use super::{Garbage, MemoryMetadata, MetadataStore, RedisMetadata, Replaced, SqliteMetadata};
 use crate::domain::artifact::Artifact;
 use crate::domain::scope::Partition;
