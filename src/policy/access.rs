@@ -107,7 +107,7 @@ impl ArtifactStore {
     }
 
     /// Fails when the caller names a session that exists and is not theirs.
-    async fn check_named_session(&self) -> Result<(), Error> {
+    pub(super) async fn check_named_session(&self) -> Result<(), Error> {
         let Some(named) = &self.caller.named_session else { return Ok(()) };
         self.check_may_name(named)?;
         match self.live_session(named).await? {

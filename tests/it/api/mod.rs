@@ -14,16 +14,21 @@
 mod support;
 
 mod access;
+mod admin;
 mod bodies;
 mod conditions;
 mod content;
+mod cursors;
+mod directory;
 mod errors;
 mod faults;
+mod grid;
 mod input;
 mod lifetimes;
 mod operation;
 mod races;
 mod record;
+mod search;
 mod sessions;
 mod store;
 mod stores;

@@ -2,6 +2,7 @@
 
 mod client;
 mod paced;
+mod pages;
 mod providers;
 mod storage;
 
@@ -15,6 +16,7 @@ use artifactd::domain::ttl::Ttl;
 use artifactd::http::{AllowedOrigins, AppState, Gate, router};
 use artifactd::policy::sweeper::Swept;
 use artifactd::policy::{Limits, Service};
+use artifactd::secret::Secret;
 use artifactd::signing::SigningKeys;
 use artifactd::storage::{Key, Storage};
 use axum::Router;
@@ -24,6 +26,7 @@ use serde_json::{Value, json};
 
 pub(super) use self::client::{Call, Client, Form, Reply, Stored, assert_problem};
 pub(super) use self::paced::{Paced, broken_body};
+pub(super) use self::pages::{names_of, store_file};
 pub(super) use self::providers::{Pair, Providers};
 pub(super) use self::storage::{Trouble, Troubled};
 
@@ -76,6 +79,8 @@ pub(super) struct Options {
     pub(super) auth: AuthOptions,
     pub(super) public_url: Option<&'static str>,
     pub(super) max_requests: u32,
+    /// The first makes signatures and cursors, all are accepted.
+    pub(super) signing_secrets: Vec<&'static str>,
 }
 
 impl TestApp {
@@ -108,6 +113,7 @@ impl TestApp {
             },
             public_url: None,
             max_requests: 1024,
+            signing_secrets: vec![SIGNING_SECRET],
         };
         choose(&mut options);
         let sandbox = options.auth.sandbox.to_string();
@@ -118,7 +124,8 @@ impl TestApp {
         let service = Service::new(metadata, stores, clock.clone(), options.limits);
         let gate = Gate::new(options.max_requests);
         let authenticator = Authenticator::new(options.auth, clock.clone()).unwrap();
-        let signing = SigningKeys::new(&SIGNING_SECRET.to_owned().into(), &[]);
+        let secrets: Vec<Secret> = options.signing_secrets.iter().map(|secret| (*secret).to_owned().into()).collect();
+        let signing = SigningKeys::new(&secrets[0], &secrets[1..]);
         let state = AppState::new(service.clone(), authenticator, signing, gate.clone(), options.public_url);
         Self { router: router(state, AllowedOrigins::None), service, storage, clock, gate, sandbox, providers }
     }
