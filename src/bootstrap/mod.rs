@@ -154,6 +154,20 @@ async fn storage(config: &StorageConfig) -> Result<Arc<dyn Storage>, Fault> {
     })
 }
 
+/// The buckets that bytes are kept in, if any.
+pub async fn buckets(config: &Config) -> Result<Vec<S3Storage>, StartError> {
+    let mut buckets = Vec::new();
+    for (config, _) in config.storage.distinct() {
+        let options = match config {
+            StorageConfig::S3(config) => s3_options("s3", config),
+            StorageConfig::IbmCos(config) => s3_options("ibm_cos", config),
+            StorageConfig::Memory | StorageConfig::Filesystem { .. } | StorageConfig::Sqlite { .. } => continue,
+        };
+        buckets.push(S3Storage::connect(options).await?);
+    }
+    Ok(buckets)
+}
+
 fn metadata(config: &MetadataConfig) -> Result<Arc<dyn MetadataStore>, Fault> {
     Ok(match config {
         MetadataConfig::Memory => Arc::new(MemoryMetadata::new()),
@@ -168,6 +182,7 @@ fn s3_options(provider: &'static str, config: &S3Config) -> S3Options {
         bucket: config.bucket.clone(),
         region: config.region.clone(),
         endpoint_url: config.endpoint.as_ref().map(|url| url.expose().to_string()),
+        public_endpoint_url: config.public_endpoint.as_ref().map(|url| url.expose().to_string()),
         force_path_style: config.force_path_style,
         credentials: config.credentials.as_ref().map(|credentials| AccessKey {
             id: credentials.access_key_id.clone(),

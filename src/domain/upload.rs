@@ -97,8 +97,11 @@ impl Upload {
         self.expires_at.plus_seconds(GRACE_SECONDS)
     }
 
-    /// The media type of the artifact.
+    /// The media type of the artifact. What clients send when they know nothing counts as nothing.
     pub fn mime(&self) -> &MediaType {
-        self.content_type.as_ref().or(self.received_type.as_ref()).unwrap_or(&self.description.mime)
+        const UNKNOWN: [&str; 3] =
+            ["application/octet-stream", "binary/octet-stream", "application/x-www-form-urlencoded"];
+        let told = self.received_type.as_ref().filter(|mime| !UNKNOWN.contains(&mime.essence().as_str()));
+        self.content_type.as_ref().or(told).unwrap_or(&self.description.mime)
     }
 }

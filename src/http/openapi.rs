@@ -17,7 +17,10 @@ use super::problem::Problem;
             Three scopes: `session` (ephemeral, for one session), `user` (persistent, for one user) and `sandbox` \
             (shared with everyone in the sandbox; written by administrators).\n\n\
             Errors are `application/problem+json` (RFC 9457). Times are RFC 3339 in UTC, sizes are bytes, durations \
-            are seconds. Unknown parameters and unknown JSON members are refused.",
+            are seconds. Unknown parameters and unknown JSON members are refused.\n\n\
+            Every POST may have an `Idempotency-Key` (1 to 255 ASCII characters): sent again within a day with the same \
+            key, it is answered as the first time, with `Idempotency-Replayed: true`, and nothing is done twice. The key \
+            of another request, or of one that is still under way, is answered 409 `conflict`.",
         license(name = "MIT", identifier = "MIT")
     ),
     modifiers(&BearerToken),

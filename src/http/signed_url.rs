@@ -20,14 +20,11 @@ use std::sync::Arc;
 use axum::http::Method;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-use crate::domain::grid::GridKey;
-use crate::domain::id::{ArtifactId, SandboxId};
-use crate::domain::media_type::MediaType;
-use crate::domain::part::PartNumber;
+use crate::domain::id::SandboxId;
 use crate::domain::time::Timestamp;
 use crate::policy::Grant;
 use crate::signing::SigningKeys;
-use crate::storage::PutConstraints;
+use crate::storage::{Key, PutConstraints};
 
 /// How the paths begin.
 const BASE: &str = "/v1/signed/";
@@ -43,7 +40,7 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'
 
 /// Why a URL allows nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Refused {
+pub enum Refused {
     /// There is no signature, or it is not that of this method, path and query: nothing else was looked at.
     #[error("the signature is missing or is not that of this method, path and query")]
     WrongSignature,
@@ -123,10 +120,10 @@ fn target(grant: &Grant, expires: i64) -> String {
             parameters.extend(content_type.as_ref().map(|content_type| ("type", content_type.to_string())));
             parameters.extend(bytes.map(|bytes| ("length", bytes.to_string())));
             parameters.extend(sha256.map(|sha256| ("sha256", sha256.to_string())));
-            (format!("pending/{}/{artifact}", sandbox.to_segment()), parameters)
+            (Key::pending(sandbox, *artifact).to_string(), parameters)
         }
         Grant::Part { sandbox, artifact, number } => {
-            (format!("pending/{}/{artifact}/{number}", sandbox.to_segment()), Vec::new())
+            (format!("{}/{number}", Key::pending(sandbox, *artifact)), Vec::new())
         }
     };
     // Keys have percent signs in them, and `%2E%2E` as it is would be `..` to many clients.

@@ -3,18 +3,24 @@
 //! A case gets an empty store of its own and knows nothing of the provider behind it.
 
 mod artifacts;
+mod cost;
+mod counting;
 mod default_sessions;
+mod directory;
 mod documents;
 mod expiry;
 mod fixture;
 mod garbage;
 mod index;
+mod model;
+mod search;
 mod totals;
+mod walks;
 
 use std::sync::Arc;
 
 use self::fixture::*;
-pub(super) use self::fixture::{artifact, at, garbage, id, partition};
+pub(super) use self::fixture::{artifact, at, garbage, id, partition, session};
 use super::{Garbage, MemoryMetadata, MetadataStore, RedisMetadata, Replaced, SqliteMetadata};
 use crate::domain::artifact::Artifact;
 use crate::domain::scope::Partition;
@@ -74,6 +80,31 @@ suite! {
         sandboxes_and_scopes_are_added_up_by_themselves,
         a_refused_change_counts_nothing,
         concurrent_changes_are_all_added_up,
+    ]
+    search: [
+        every_filter_finds_in_every_order_what_it_should,
+        all_of_a_filter_must_hold,
+        pages_of_every_size_join_without_a_seam,
+        partitions_are_searched_alone_or_together,
+        what_is_not_visible_is_passed_over,
+        a_page_that_asks_for_nothing_is_empty,
+        a_search_that_finds_almost_nothing_ends_in_short_pages,
+        many_media_types_are_found_in_their_order,
+        a_changed_record_is_found_where_it_belongs_now,
+    ]
+    directory: [
+        a_listing_without_delimiter_shows_all_names,
+        a_listing_with_a_delimiter_sums_up_what_lies_deeper,
+        a_large_folder_is_one_line_and_costs_no_more,
+        a_page_of_a_listing_that_asks_for_nothing_is_empty,
+    ]
+    walks: [
+        a_search_misses_nothing_that_stays,
+        a_listing_misses_nothing_that_stays,
+    ]
+    cost: [
+        a_page_costs_the_same_however_much_there_is,
+        what_grows_after_it_was_counted_is_not_cut_off,
     ]
     documents: [
         a_session_reads_back_to_the_last_field,

@@ -1,7 +1,7 @@
 //! Listing a partition by name, with what lies deeper summed up by the beginning of its names.
 
 use super::index::{List, Positions, after_prefix, id_of, just_after, position};
-use super::search::{MAX_CANDIDATES, Position};
+use super::search::{MAX_BATCH, MAX_CANDIDATES, Position};
 use super::{MetadataStore, Scan};
 use crate::domain::artifact::Artifact;
 use crate::domain::id::ArtifactId;
@@ -10,9 +10,10 @@ use crate::domain::search::SortKey;
 use crate::fault::Fault;
 
 /// How much is read at first when names are summed up.
-const FIRST_CHUNK: usize = 2;
+const FIRST_BATCH: usize = 2;
 
 /// What to list.
+#[derive(Clone, Copy)]
 pub struct Directory<'a> {
     /// Of what.
     pub partition: &'a Partition,
@@ -35,8 +36,14 @@ pub struct Contents {
     pub items: Vec<Artifact>,
     /// What the names of all others begin with, up to and with the delimiter.
     pub prefixes: Vec<String>,
-    /// Where to go on; `None` when there is nothing more.
+    /// Where to go on; `None` when there is nothing more. A page may be short, or empty, and not be the last.
     pub next: Option<Position>,
+}
+
+impl Contents {
+    fn len(&self) -> usize {
+        self.items.len() + self.prefixes.len()
+    }
 }
 
 impl dyn MetadataStore {
@@ -49,67 +56,81 @@ impl dyn MetadataStore {
             left = left.starting(from.clone());
         }
         let mut looked_at = 0;
-        let mut chunk = FIRST_CHUNK;
-        loop {
-            let wanted = directory.limit.saturating_sub(contents.items.len() + contents.prefixes.len());
-            if wanted == 0 || looked_at >= MAX_CANDIDATES {
-                contents.next = Some(Position(left.from));
-                return Ok(contents);
-            }
-            let count = if directory.delimiter.is_some() { chunk.min(wanted) } else { wanted };
+        let mut batch = if directory.delimiter.is_some() { FIRST_BATCH } else { MAX_BATCH };
+        while contents.len() < directory.limit && looked_at < MAX_CANDIDATES {
+            let count = batch.min(directory.limit - contents.len()).min(MAX_CANDIDATES - looked_at);
+            // One more than is looked at, to know whether there is more.
             let scan = Scan { range: list.range(&left), descending: false, limit: count + 1 };
             let entries = self.scan(directory.partition, &[scan]).await?.into_iter().next().unwrap_or_default();
             let positions: Vec<&[u8]> = entries.iter().take(count).map(|entry| list.position_of(entry)).collect();
-            let (from, skipped) = self.add(&mut contents, directory, &positions).await?;
+            let Looked { from, passed_over } = self.add(&mut contents, directory, &positions).await?;
             if entries.len() <= count {
-                return Ok(contents);
+                contents.next = None;
+                break;
             }
             looked_at += positions.len();
+            contents.next = Some(Position(from.clone()));
             left = left.starting(from);
-            // What is skipped need not be read: after one beginning, another is likely.
-            chunk = if skipped { FIRST_CHUNK } else { chunk.saturating_mul(2) };
+            // What was summed up need not be read: where there is much of it, little is read at a time.
+            batch = if passed_over { FIRST_BATCH } else { batch.saturating_mul(2).min(MAX_BATCH) };
         }
+        Ok(contents)
     }
 
-    /// Adds what is at these positions. Says where to go on, and whether something was summed up.
+    /// Adds what is at these positions.
     async fn add(
         &self,
         contents: &mut Contents,
         directory: &Directory<'_>,
         positions: &[&[u8]],
-    ) -> Result<(Vec<u8>, bool), Fault> {
+    ) -> Result<Looked, Fault> {
         let ids: Vec<ArtifactId> = positions.iter().filter_map(|position| id_of(position)).collect();
         let records = self.artifacts(&ids).await?;
-        let (mut from, mut skipped) = (Vec::new(), false);
+        let mut looked = Looked { from: Vec::new(), passed_over: false };
         for (found_at, record) in positions.iter().zip(records) {
-            // Part of what was just summed up.
-            if *found_at < from.as_slice() {
+            if *found_at < looked.from.as_slice() {
+                looked.passed_over = true;
                 continue;
             }
-            from = just_after(found_at);
-            let is_listed = |record: &Artifact| {
-                record.partition == *directory.partition
-                    && position(record, SortKey::Filename) == *found_at
-                    && (directory.visible)(record)
-            };
-            let Some(record) = record.filter(is_listed) else { continue };
-            match beginning(&record, directory) {
+            looked.from = just_after(found_at);
+            let Some(record) = record.filter(|record| directory.lists(record, found_at)) else { continue };
+            match directory.beginning_of(&record) {
                 Some(beginning) => {
-                    from = after_prefix(beginning.as_bytes());
-                    skipped = true;
+                    looked.from = after_prefix(beginning.as_bytes());
                     contents.prefixes.push(beginning);
                 }
                 None => contents.items.push(record),
             }
         }
-        Ok((from, skipped))
+        Ok(looked)
     }
 }
 
-/// The name up to the first delimiter behind the prefix, if there is one.
-fn beginning(artifact: &Artifact, directory: &Directory<'_>) -> Option<String> {
-    let name = artifact.description.filename.as_ref()?.as_str();
-    let delimiter = directory.delimiter?;
-    let (first, _) = name.strip_prefix(directory.prefix)?.split_once(delimiter)?;
-    Some(format!("{}{first}{delimiter}", directory.prefix))
+/// What came of looking at some positions.
+struct Looked {
+    /// Where to go on.
+    from: Vec<u8>,
+    /// Whether some of them were part of what was summed up.
+    passed_over: bool,
+}
+
+impl Directory<'_> {
+    /// The entry may be older than the record.
+    fn lists(&self, record: &Artifact, found_at: &[u8]) -> bool {
+        record.partition == *self.partition
+            && position(record, SortKey::Filename) == found_at
+            && name_of(record).starts_with(self.prefix)
+            && (self.visible)(record)
+    }
+
+    /// The name up to the first delimiter behind the prefix, if there is one.
+    fn beginning_of(&self, record: &Artifact) -> Option<String> {
+        let delimiter = self.delimiter?;
+        let (first, _) = name_of(record).strip_prefix(self.prefix)?.split_once(delimiter)?;
+        Some(format!("{}{first}{delimiter}", self.prefix))
+    }
+}
+
+fn name_of(artifact: &Artifact) -> &str {
+    artifact.description.filename.as_ref().map_or("", |name| name.as_str())
 }

@@ -198,6 +198,11 @@ impl Positions {
         self
     }
 
+    /// Whether `position` is one of these.
+    pub(super) fn contains(&self, position: &[u8]) -> bool {
+        position >= self.from.as_slice() && self.to.as_ref().is_none_or(|to| position < to.as_slice())
+    }
+
     /// Those of these that come before `to`.
     pub(super) fn ending(mut self, to: Vec<u8>) -> Self {
         self.to = Some(self.to.map_or(to.clone(), |end| end.min(to)));

@@ -66,7 +66,7 @@ impl State {
         if let Some(life) = artifact.life {
             self.expiring_artifacts.insert((life.expires_at, artifact.id));
         }
-        self.indexes.entry(artifact.partition.clone()).or_default().append(&mut entries_of(artifact));
+        self.indexes.entry(artifact.partition.clone()).or_default().extend(entries_of(artifact));
         let total = self.totals.entry(artifact.partition.sandbox().clone()).or_default();
         let total = total.of_mut(artifact.partition.scope());
         total.artifacts += 1;

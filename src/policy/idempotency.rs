@@ -269,7 +269,6 @@ impl Claimed {
     async fn renew(&mut self) {
         let until = self.service.clock.now().plus_seconds(CLAIM_SECONDS);
         self.change(State::UnderWay { until }).await;
-        // Whoever gave up now would leave the claim to its age.
     }
 
     /// A failure is only logged: the request itself is answered.
@@ -293,7 +292,9 @@ impl Claimed {
         let Some(attempt) = &self.attempt else { return };
         if attempt.plan.attempt > 1 {
             let now = self.service.clock.now();
-            return self.change(State::UnderWay { until: now }).await;
+            self.change(State::UnderWay { until: now }).await;
+            self.attempt = None;
+            return;
         }
         let Some(attempt) = self.attempt.take() else { return };
         if let Err(fault) = self.service.metadata.remove(&attempt).await {
@@ -306,11 +307,7 @@ impl Drop for Claimed {
     fn drop(&mut self) {
         if let Some(attempt) = self.attempt.take() {
             let mut claimed = Self { service: self.service.clone(), attempt: Some(attempt) };
-            self.service.tasks.spawn(async move {
-                claimed.give_up().await;
-                // Nothing is left to be given up.
-                claimed.attempt = None;
-            });
+            self.service.tasks.spawn(async move { claimed.give_up().await });
         }
     }
 }

@@ -51,6 +51,15 @@ impl Limits {
         Ok(ttl.map(|ttl| within(session, scope, Lifetime::starting(now, ttl), now)))
     }
 
+    /// What gives an artifact as long a life as `life` was set to be, or as long as its scope allows by now.
+    pub(super) fn renewed(&self, scope: Scope, life: Option<Lifetime>) -> TtlChoice {
+        match (life.map(|life| life.ttl), self.max_ttl(scope)) {
+            (Some(ttl), Some(max)) => TtlChoice::For(ttl.min(max)),
+            (Some(ttl), None) | (None, Some(ttl)) => TtlChoice::For(ttl),
+            (None, None) => TtlChoice::Never,
+        }
+    }
+
     /// `life` with its end moved by `by`, under the same rules.
     pub(super) fn extended(
         &self,

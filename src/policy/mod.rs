@@ -13,6 +13,7 @@
 mod access;
 mod admin;
 mod check;
+mod copy;
 mod delete;
 mod error;
 mod expectation;
@@ -38,6 +39,7 @@ use tracing::Instrument as _;
 
 pub use self::admin::ScopeStats;
 pub use self::check::Checked;
+pub use self::copy::{CopyRequest, MoveRequest};
 pub use self::error::Error;
 pub use self::expectation::Expectation;
 pub use self::idempotency::{BodyPrint, Claim, Claimed, Plan, SavedAnswer};

@@ -73,16 +73,21 @@ impl Place {
         if self.storage.name() != source.storage.name() {
             return self.fetch_from(source, written, mime).await;
         }
-        let options = PutOptions { content_type: mime.clone(), content_length: Some(written.bytes) };
-        match self.storage.copy(&source.key, &self.key, &options).await {
-            Ok(true) => Ok(Written { store_etag: None, ..written.clone() }),
-            Ok(false) => Err(source.missing()),
-            Err(fault) => {
-                // As after writing: the provider may have done what it could not say it had.
-                self.discard().await;
-                Err(fault.into())
-            }
+        match self.copy_within(&source.key, written.bytes, mime).await? {
+            true => Ok(Written { store_etag: None, ..written.clone() }),
+            false => Err(source.missing()),
         }
+    }
+
+    /// Has the provider copy the bytes under `source`, which is a key of its own; `false` when there are none.
+    pub(super) async fn copy_within(&self, source: &Key, bytes: u64, mime: &MediaType) -> Result<bool, Error> {
+        let options = PutOptions { content_type: mime.clone(), content_length: Some(bytes) };
+        let copied = self.storage.copy(source, &self.key, &options).await;
+        if copied.is_err() {
+            // As after writing: the provider may have done what it could not say it had.
+            self.discard().await;
+        }
+        Ok(copied?)
     }
 
     async fn fetch_from(&self, source: &Self, written: &Written, mime: &MediaType) -> Result<Written, Error> {

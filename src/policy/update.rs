@@ -84,7 +84,7 @@ pub struct Replacement {
 }
 
 impl Changes {
-    fn apply_to(&self, description: &mut Description) {
+    pub(super) fn apply_to(&self, description: &mut Description) {
         if let Some(mime) = &self.mime {
             description.mime = mime.clone();
         }
@@ -181,7 +181,7 @@ impl ArtifactStore {
 
     /// Applies `change` to an artifact, again if another change comes between. With `discard_after`,
     /// the bytes it had before are noted as garbage after so many seconds.
-    async fn change(
+    pub(super) async fn change(
         &self,
         id: ArtifactId,
         discard_after: Option<u64>,

@@ -2,9 +2,34 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
+use crate::fault::Cause;
+
+/// One step from a schema to the next.
+pub(crate) struct Migration {
+    sql: &'static str,
+    code: Option<fn(&Connection) -> Result<(), Cause>>,
+}
+
+impl Migration {
+    /// A step of statements.
+    pub(crate) const fn new(sql: &'static str) -> Self {
+        Self { sql, code: None }
+    }
+
+    /// This step with code that runs after its statements, in the same transaction.
+    pub(crate) const fn then(self, code: fn(&Connection) -> Result<(), Cause>) -> Self {
+        Self { code: Some(code), ..self }
+    }
+
+    fn run(&self, connection: &Connection) -> Result<(), Error> {
+        connection.execute_batch(self.sql)?;
+        self.code.map_or(Ok(()), |code| code(connection)).map_err(Error::Code)
+    }
+}
+
 /// Applies the migrations that the database has not seen yet, each in its own transaction. The count
 /// of those applied is kept in `user_version`.
-pub(super) fn apply(connection: &mut Connection, migrations: &[&str]) -> Result<(), Error> {
+pub(super) fn apply(connection: &mut Connection, migrations: &[Migration]) -> Result<(), Error> {
     loop {
         // The version is read under the write lock, so that two processes that start together agree.
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -13,7 +38,7 @@ pub(super) fn apply(connection: &mut Connection, migrations: &[&str]) -> Result<
             return Err(Error::Newer { found: version, known: migrations.len() });
         }
         let Some(migration) = migrations.get(version as usize) else { return Ok(()) };
-        transaction.execute_batch(migration)?;
+        migration.run(&transaction)?;
         transaction.pragma_update(None, "user_version", version + 1)?;
         transaction.commit()?;
     }
@@ -26,4 +51,6 @@ pub(super) enum Error {
     Newer { found: u32, known: usize },
     #[error("a migration failed")]
     Sqlite(#[from] rusqlite::Error),
+    #[error("a migration failed at the records there are")]
+    Code(#[source] Cause),
 }

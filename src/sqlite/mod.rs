@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
+pub(crate) use self::migrate::Migration;
 use self::reader::Readers;
 use self::writer::Writer;
 use crate::fault::{Cause, Fault, FaultKind};
@@ -33,11 +34,7 @@ pub(crate) struct Database {
 
 impl Database {
     /// Opens the file, creating it and its folder when missing, and brings its schema up to date.
-    pub(crate) fn open(
-        provider: &'static str,
-        path: &Path,
-        migrations: &'static [&'static str],
-    ) -> Result<Self, Fault> {
+    pub(crate) fn open(provider: &'static str, path: &Path, migrations: &[Migration]) -> Result<Self, Fault> {
         let fault = |source: Cause| Fault::broken(provider, "opening the database", source);
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             create_private_dir(folder).map_err(|source| fault(source.into()))?;
@@ -86,8 +83,7 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
     switch_to_wal(connection)?;
-    connection.pragma_update(None, "synchronous", "FULL")?;
-    connection.pragma_update(None, "foreign_keys", true)
+    connection.pragma_update(None, "synchronous", "FULL")
 }
 
 /// SQLite does not wait for the lock that this takes, so processes that start together have to.
@@ -125,7 +121,8 @@ enum Error {
 mod tests {
     use super::*;
 
-    const MIGRATIONS: &[&str] = &["CREATE TABLE numbers (n INTEGER PRIMARY KEY)"];
+    const NUMBERS: Migration = Migration::new("CREATE TABLE numbers (n INTEGER PRIMARY KEY)");
+    const MIGRATIONS: &[Migration] = &[NUMBERS];
 
     fn open(folder: &tempfile::TempDir) -> Database {
         Database::open("sqlite", &folder.path().join("a/b/test.db"), MIGRATIONS).unwrap()
@@ -210,12 +207,32 @@ mod tests {
     async fn a_database_is_migrated_once_and_one_of_a_newer_version_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("test.db");
-        let newer: &[&str] = &["CREATE TABLE numbers (n INTEGER PRIMARY KEY)", "CREATE TABLE more (n INTEGER)"];
+        let newer: &[Migration] = &[NUMBERS, Migration::new("CREATE TABLE more (n INTEGER)")];
         drop(Database::open("sqlite", &path, MIGRATIONS).unwrap());
         drop(Database::open("sqlite", &path, newer).unwrap());
         drop(Database::open("sqlite", &path, newer).unwrap());
         let refused = Database::open("sqlite", &path, MIGRATIONS).err().unwrap();
         let text = crate::fault::Chain(&refused).to_string();
         assert!(text.contains("schema version 2") && text.contains("knows 1"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn the_code_of_a_migration_runs_after_its_statements_or_not_at_all() {
+        const MORE: &str = "CREATE TABLE more (n INTEGER)";
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("test.db");
+        let failing = Migration::new(MORE).then(|connection| {
+            connection.execute("INSERT INTO more VALUES (1)", [])?;
+            Err("an odd record".into())
+        });
+        let refused = Database::open("sqlite", &path, &[NUMBERS, failing]).err().unwrap();
+        assert!(crate::fault::Chain(&refused).to_string().ends_with("an odd record"));
+
+        let filling = Migration::new(MORE).then(|connection| {
+            connection.execute("INSERT INTO numbers VALUES (7)", [])?;
+            Ok(())
+        });
+        let database = Database::open("sqlite", &path, &[NUMBERS, filling]).unwrap();
+        assert_eq!(count(&database).await, 1);
     }
 }

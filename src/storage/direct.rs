@@ -65,7 +65,7 @@ pub trait Direct: Send + Sync {
 /// What a store knows of an object.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Inspected {
-    /// Its digest, if the store was sent one.
+    /// Its digest, if the store was told one and has checked it.
     pub sha256: Option<Sha256Digest>,
     /// The media type that it was sent with.
     pub content_type: Option<MediaType>,

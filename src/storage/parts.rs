@@ -147,7 +147,6 @@ impl Parts {
 #[cfg(test)]
 mod tests {
     use futures::future::join_all;
-    use rand::RngExt as _;
 
     use super::*;
     use crate::storage::memory::MemoryStorage;
@@ -158,7 +157,7 @@ mod tests {
     struct Slow(MemoryStorage);
 
     async fn pause() {
-        for _ in 0..rand::rng().random_range(0..4) {
+        for _ in 0..rand::random::<u8>() % 4 {
             tokio::task::yield_now().await;
         }
     }

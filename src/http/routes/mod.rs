@@ -23,6 +23,8 @@ pub(super) fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(artifacts::search::post))
         .routes(routes!(artifacts::record::get, artifacts::record::patch, artifacts::record::delete))
         .routes(routes!(artifacts::content::get, artifacts::replace::put))
+        .routes(routes!(artifacts::copy::copy))
+        .routes(routes!(artifacts::copy::rename))
         .routes(routes!(artifacts::presign::post))
         .routes(routes!(uploads::create))
         .routes(routes!(uploads::complete))

@@ -4,7 +4,10 @@ use proptest::sample::Index;
 
 use super::*;
 use crate::domain::digest::Sha256Digest;
-use crate::domain::grid::Revision;
+use crate::domain::grid::{GridKey, Revision};
+use crate::domain::id::ArtifactId;
+use crate::domain::media_type::MediaType;
+use crate::domain::part::PartNumber;
 use crate::domain::scope::Partition;
 use crate::secret::Secret;
 

@@ -138,7 +138,7 @@ pub(super) fn meta_of(value: serde_json::Value) -> Meta {
 }
 
 /// A session of the sandbox `app`.
-pub(super) fn session(id: &str) -> Session {
+pub(in crate::metadata) fn session(id: &str) -> Session {
     Session {
         sandbox: sandbox("app"),
         id: id.parse().unwrap(),

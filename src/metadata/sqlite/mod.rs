@@ -1,30 +1,38 @@
 //! Records in a SQLite file: the embedded default.
 //!
-//! The JSON of a record is the truth; a few columns repeat what is looked for. A record and its index
-//! entries change in one transaction.
+//! The JSON of a record is the truth; a few columns repeat what is looked for. A record, its index entries
+//! and its part of the totals change in one transaction.
 
+mod change;
 mod queries;
+mod rows;
 #[cfg(test)]
 mod tests;
+mod upgrade;
 
 use std::path::Path;
 
 use async_trait::async_trait;
-use rusqlite::{Connection, OptionalExtension, Params, Row, ToSql, params};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use rusqlite::{Connection, OptionalExtension, Params, params};
 
-use super::{Garbage, MetadataStore, Replaced};
+use self::change::{Difference, index_of};
+use self::rows::{
+    NoteRow, ParsedArtifact, TotalRow, artifact, changes, document, encode, garbage, note_row, outcome, rows,
+    sql_limit, totals,
+};
+use super::{Document, Entry, EntryRange, Garbage, Kind, MetadataStore, Replaced, Scan, Totals};
 use crate::domain::artifact::Artifact;
 use crate::domain::id::{ArtifactId, SandboxId, SessionId, UserId};
 use crate::domain::scope::Partition;
-use crate::domain::session::Session;
 use crate::domain::time::Timestamp;
 use crate::fault::Fault;
-use crate::sqlite::Database;
+use crate::sqlite::{Database, Migration};
 
 const NAME: &str = "sqlite";
-const MIGRATIONS: &[&str] = &[include_str!("../../../migrations/metadata/0001_records.sql")];
+const MIGRATIONS: &[Migration] = &[
+    Migration::new(include_str!("../../../migrations/metadata/0001_records.sql")),
+    Migration::new(include_str!("../../../migrations/metadata/0002_index.sql")).then(upgrade::fill_index),
+];
 
 /// Records in a SQLite file.
 pub struct SqliteMetadata {
@@ -37,26 +45,6 @@ impl SqliteMetadata {
         Ok(Self { database: Database::open(NAME, path, MIGRATIONS)? })
     }
 
-    /// Runs a query whose rows are records.
-    async fn records<T, P>(&self, operation: &'static str, sql: &'static str, params: P) -> Result<Vec<T>, Fault>
-    where
-        T: DeserializeOwned,
-        P: Params + Send + 'static,
-    {
-        let job = move |connection: &Connection| rows(connection, sql, params, |row| row.get::<_, String>(0));
-        let texts = self.database.read(operation, job).await?;
-        texts.iter().map(|text| decode(operation, text)).collect()
-    }
-
-    /// Runs a query that finds one record at most.
-    async fn record<T, P>(&self, operation: &'static str, sql: &'static str, params: P) -> Result<Option<T>, Fault>
-    where
-        T: DeserializeOwned,
-        P: Params + Send + 'static,
-    {
-        Ok(self.records(operation, sql, params).await?.pop())
-    }
-
     /// Runs one statement and says whether it changed a row.
     async fn changes<P>(&self, operation: &'static str, sql: &'static str, params: P) -> Result<bool, Fault>
     where
@@ -64,51 +52,6 @@ impl SqliteMetadata {
     {
         self.database.write(operation, move |connection| changes(connection, sql, params)).await
     }
-}
-
-fn rows<T>(
-    connection: &Connection,
-    sql: &str,
-    params: impl Params,
-    read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
-) -> rusqlite::Result<Vec<T>> {
-    connection.prepare_cached(sql)?.query_map(params, read)?.collect()
-}
-
-fn changes(connection: &Connection, sql: &str, params: impl Params) -> rusqlite::Result<bool> {
-    Ok(connection.prepare_cached(sql)?.execute(params)? > 0)
-}
-
-/// Tells a stale version from a missing record after a conditional statement has (not) changed it.
-fn outcome(connection: &Connection, changed: bool, exists: &str, key: &[&dyn ToSql]) -> rusqlite::Result<Replaced> {
-    if changed {
-        return Ok(Replaced::Done);
-    }
-    let found = connection.prepare_cached(exists)?.exists(key)?;
-    Ok(if found { Replaced::Stale } else { Replaced::Missing })
-}
-
-fn note_garbage(connection: &Connection, note: &NoteRow) -> rusqlite::Result<bool> {
-    changes(connection, queries::NOTE_GARBAGE, params![note.0, note.1, note.2])
-}
-
-fn encode(operation: &'static str, record: &impl Serialize) -> Result<String, Fault> {
-    serde_json::to_string(record).map_err(|error| Fault::broken(NAME, operation, error))
-}
-
-fn decode<T: DeserializeOwned>(operation: &'static str, text: &str) -> Result<T, Fault> {
-    serde_json::from_str(text).map_err(|error| Fault::broken(NAME, operation, error))
-}
-
-fn sql_limit(limit: usize) -> i64 {
-    i64::try_from(limit).unwrap_or(i64::MAX)
-}
-
-/// The columns of a note of garbage.
-type NoteRow = (i64, String, String);
-
-fn note_row(garbage: &Garbage) -> NoteRow {
-    (garbage.due.as_millis(), garbage.key.to_string(), garbage.provider.clone())
 }
 
 #[async_trait]
@@ -124,43 +67,60 @@ impl MetadataStore for SqliteMetadata {
 
     async fn insert_artifact(&self, artifact: &Artifact) -> Result<bool, Fault> {
         const OPERATION: &str = "inserting an artifact";
-        let row = (
-            *artifact.id.as_bytes(),
-            artifact.partition.to_string(),
-            artifact.version.cast_signed(),
-            artifact.life.map(|life| life.expires_at.as_millis()),
-            encode(OPERATION, artifact)?,
-        );
-        self.changes(OPERATION, queries::INSERT_ARTIFACT, row).await
+        let id = *artifact.id.as_bytes();
+        let version = artifact.version.cast_signed();
+        let expires_at = artifact.life.map(|life| life.expires_at.as_millis());
+        let record = encode(OPERATION, artifact)?;
+        let difference = Difference::inserting(artifact);
+        let job = move |connection: &Connection| {
+            let row = params![id, version, expires_at, record];
+            let inserted = changes(connection, queries::INSERT_ARTIFACT, row)?;
+            if inserted {
+                difference.apply(connection)?;
+            }
+            Ok(inserted)
+        };
+        self.database.write(OPERATION, job).await
     }
 
     async fn artifact(&self, id: ArtifactId) -> Result<Option<Artifact>, Fault> {
-        self.record("reading an artifact", queries::ARTIFACT, [*id.as_bytes()]).await
+        Ok(self.artifacts(&[id]).await?.pop().flatten())
     }
 
     async fn artifacts(&self, ids: &[ArtifactId]) -> Result<Vec<Option<Artifact>>, Fault> {
-        let _ = ids;
-        Err(Fault::broken(NAME, "reading artifacts", "not yet"))
+        const OPERATION: &str = "reading artifacts";
+        let ids = ids.to_vec();
+        let job = move |connection: &Connection| {
+            let mut statement = connection.prepare_cached(queries::ARTIFACT)?;
+            let read = |id: ArtifactId| statement.query_row([id.as_bytes()], artifact).optional();
+            ids.into_iter().map(read).collect::<rusqlite::Result<Vec<_>>>()
+        };
+        let records: Vec<Option<ParsedArtifact>> = self.database.read(OPERATION, job).await?;
+        let records: Result<_, _> = records.into_iter().map(Option::transpose).collect();
+        records.map_err(|error| Fault::broken(NAME, OPERATION, error))
     }
 
     async fn replace_artifact(
         &self,
         before: &Artifact,
-        artifact: &Artifact,
+        after: &Artifact,
         garbage: Option<&Garbage>,
     ) -> Result<Replaced, Fault> {
         const OPERATION: &str = "replacing an artifact";
-        let expected = before.version;
-        let id = *artifact.id.as_bytes();
-        let version = artifact.version.cast_signed();
-        let expires_at = artifact.life.map(|life| life.expires_at.as_millis());
-        let record = encode(OPERATION, artifact)?;
+        let id = *before.id.as_bytes();
+        let [expected, version] = [before, after].map(|artifact| artifact.version.cast_signed());
+        let expires_at = after.life.map(|life| life.expires_at.as_millis());
+        let record = encode(OPERATION, after)?;
+        let difference = Difference::replacing(before, after);
         let note = garbage.map(note_row);
         let job = move |connection: &Connection| {
-            let row = params![id, expected.cast_signed(), version, expires_at, record];
+            let row = params![id, expected, version, expires_at, record];
             let changed = changes(connection, queries::REPLACE_ARTIFACT, row)?;
-            if let Some(note) = note.filter(|_| changed) {
-                note_garbage(connection, &note)?;
+            if changed {
+                difference.apply(connection)?;
+                if let Some(note) = note {
+                    changes(connection, queries::NOTE_GARBAGE, note)?;
+                }
             }
             outcome(connection, changed, queries::ARTIFACT_EXISTS, &[&id])
         };
@@ -170,20 +130,103 @@ impl MetadataStore for SqliteMetadata {
     async fn delete_artifact(&self, artifact: &Artifact, garbage: &Garbage) -> Result<Replaced, Fault> {
         let id = *artifact.id.as_bytes();
         let version = artifact.version.cast_signed();
+        let difference = Difference::deleting(artifact);
         let note = note_row(garbage);
         let job = move |connection: &Connection| {
             let changed = changes(connection, queries::DELETE_ARTIFACT, params![id, version])?;
             if changed {
-                note_garbage(connection, &note)?;
+                difference.apply(connection)?;
+                changes(connection, queries::NOTE_GARBAGE, note)?;
             }
             outcome(connection, changed, queries::ARTIFACT_EXISTS, &[&id])
         };
         self.database.write("deleting an artifact", job).await
     }
 
+    async fn scan(&self, partition: &Partition, scans: &[Scan]) -> Result<Vec<Vec<Entry>>, Fault> {
+        let (index, scans) = (index_of(partition), scans.to_vec());
+        let job = move |connection: &Connection| {
+            let read = |Scan { range, descending, limit }: Scan| {
+                let sql = if descending { queries::SCAN_DESCENDING } else { queries::SCAN };
+                let params = params![index, range.start, range.end, sql_limit(limit)];
+                rows(connection, sql, params, |row| row.get(0))
+            };
+            scans.into_iter().map(read).collect()
+        };
+        self.database.read("scanning the index", job).await
+    }
+
+    async fn count(&self, partition: &Partition, ranges: &[EntryRange], at_most: usize) -> Result<Vec<usize>, Fault> {
+        let (index, ranges) = (index_of(partition), ranges.to_vec());
+        let job = move |connection: &Connection| {
+            let count = |range: EntryRange| {
+                let params = params![index, range.start, range.end, sql_limit(at_most)];
+                Ok(rows(connection, queries::COUNT, params, |_| Ok(()))?.len())
+            };
+            ranges.into_iter().map(count).collect()
+        };
+        self.database.read("counting in the index", job).await
+    }
+
+    async fn totals(&self, sandbox: &SandboxId) -> Result<Totals, Fault> {
+        const OPERATION: &str = "reading totals";
+        let sandbox = sandbox.to_string();
+        let job = move |connection: &Connection| rows(connection, queries::TOTALS, [sandbox], |row| row.try_into());
+        let found: Vec<TotalRow> = self.database.read(OPERATION, job).await?;
+        totals(&found).map_err(|error| Fault::broken(NAME, OPERATION, error))
+    }
+
+    async fn insert_document(&self, document: &Document) -> Result<bool, Fault> {
+        let Document { kind, name, version, expires_at, body } = document.clone();
+        let row = (kind.as_str(), name, version.cast_signed(), expires_at.as_millis(), body);
+        self.changes("inserting a document", queries::INSERT_DOCUMENT, row).await
+    }
+
+    async fn document(&self, kind: Kind, name: &str) -> Result<Option<Document>, Fault> {
+        let name = name.to_owned();
+        let job = move |connection: &Connection| {
+            let mut statement = connection.prepare_cached(queries::DOCUMENT)?;
+            statement.query_row((kind.as_str(), name), |row| document(kind, row)).optional()
+        };
+        self.database.read("reading a document", job).await
+    }
+
+    async fn replace_document(&self, document: &Document, expected: u64) -> Result<Replaced, Fault> {
+        let Document { kind, name, version, expires_at, body } = document.clone();
+        let job = move |connection: &Connection| {
+            let (kind, expected, version) = (kind.as_str(), expected.cast_signed(), version.cast_signed());
+            let row = params![kind, name, expected, version, expires_at.as_millis(), body];
+            let changed = changes(connection, queries::REPLACE_DOCUMENT, row)?;
+            outcome(connection, changed, queries::DOCUMENT_EXISTS, &[&kind, &name])
+        };
+        self.database.write("replacing a document", job).await
+    }
+
+    async fn delete_document(&self, kind: Kind, name: &str, version: u64) -> Result<Replaced, Fault> {
+        let (kind, name) = (kind.as_str(), name.to_owned());
+        let job = move |connection: &Connection| {
+            let row = params![kind, name, version.cast_signed()];
+            let changed = changes(connection, queries::DELETE_DOCUMENT, row)?;
+            outcome(connection, changed, queries::DOCUMENT_EXISTS, &[&kind, &name])
+        };
+        self.database.write("deleting a document", job).await
+    }
+
+    async fn expired_documents(&self, kind: Kind, now: Timestamp, limit: usize) -> Result<Vec<Document>, Fault> {
+        let params = (kind.as_str(), now.as_millis(), sql_limit(limit));
+        let job = move |connection: &Connection| {
+            rows(connection, queries::EXPIRED_DOCUMENTS, params, |row| document(kind, row))
+        };
+        self.database.read("finding expired documents", job).await
+    }
+
     async fn expired_artifacts(&self, now: Timestamp, limit: usize) -> Result<Vec<Artifact>, Fault> {
+        const OPERATION: &str = "finding expired artifacts";
         let params = (now.as_millis(), sql_limit(limit));
-        self.records("finding expired artifacts", queries::EXPIRED_ARTIFACTS, params).await
+        let job = move |connection: &Connection| rows(connection, queries::EXPIRED_ARTIFACTS, params, artifact);
+        let records: Vec<ParsedArtifact> = self.database.read(OPERATION, job).await?;
+        let records: Result<_, _> = records.into_iter().collect();
+        records.map_err(|error| Fault::broken(NAME, OPERATION, error))
     }
 
     async fn default_session(&self, sandbox: &SandboxId, user: &UserId) -> Result<Option<SessionId>, Fault> {
@@ -220,11 +263,8 @@ impl MetadataStore for SqliteMetadata {
         let params = (now.as_millis(), sql_limit(limit));
         let job = move |connection: &Connection| rows(connection, queries::DUE_GARBAGE, params, |row| row.try_into());
         let notes: Vec<NoteRow> = self.database.read(OPERATION, job).await?;
-        let garbage = notes.into_iter().map(|(due, key, provider)| {
-            let key = key.parse().map_err(|error: crate::domain::Invalid| Fault::broken(NAME, OPERATION, error))?;
-            Ok(Garbage { key, provider, due: Timestamp::from_millis(due) })
-        });
-        garbage.collect()
+        let notes: Result<_, _> = notes.into_iter().map(garbage).collect();
+        notes.map_err(|error| Fault::broken(NAME, OPERATION, error))
     }
 
     async fn forget_garbage(&self, garbage: &Garbage) -> Result<(), Fault> {

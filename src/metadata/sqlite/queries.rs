@@ -13,29 +13,38 @@ queries! {
     PING = "SELECT 1";
 
     INSERT_ARTIFACT = "
-        INSERT INTO artifacts (id, partition, version, expires_at, record) VALUES (?1, ?2, ?3, ?4, ?5)
-        ON CONFLICT DO NOTHING";
+        INSERT INTO artifacts (id, version, expires_at, record) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
     ARTIFACT = "SELECT record FROM artifacts WHERE id = ?1";
     ARTIFACT_EXISTS = "SELECT 1 FROM artifacts WHERE id = ?1";
     REPLACE_ARTIFACT = "
         UPDATE artifacts SET version = ?3, expires_at = ?4, record = ?5 WHERE id = ?1 AND version = ?2";
     DELETE_ARTIFACT = "DELETE FROM artifacts WHERE id = ?1 AND version = ?2";
-    NEWEST_ARTIFACTS = "SELECT record FROM artifacts WHERE partition = ?1 ORDER BY id DESC LIMIT ?2";
-    NEWEST_ARTIFACTS_BEFORE = "
-        SELECT record FROM artifacts WHERE partition = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3";
     EXPIRED_ARTIFACTS = "SELECT record FROM artifacts WHERE expires_at <= ?1 ORDER BY expires_at, id LIMIT ?2";
 
-    INSERT_SESSION = "
-        INSERT INTO sessions (sandbox, id, version, expires_at, record) VALUES (?1, ?2, ?3, ?4, ?5)
+    INSERT_ENTRY = "INSERT INTO entries (partition, entry) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+    DELETE_ENTRY = "DELETE FROM entries WHERE partition = ?1 AND entry = ?2";
+    SCAN = "
+        SELECT entry FROM entries WHERE partition = ?1 AND entry >= ?2 AND entry < ?3 ORDER BY entry LIMIT ?4";
+    SCAN_DESCENDING = "
+        SELECT entry FROM entries WHERE partition = ?1 AND entry >= ?2 AND entry < ?3 ORDER BY entry DESC LIMIT ?4";
+    COUNT = "SELECT 1 FROM entries WHERE partition = ?1 AND entry >= ?2 AND entry < ?3 LIMIT ?4";
+
+    ADD_TO_TOTAL = "
+        INSERT INTO totals (sandbox, scope, artifacts, bytes) VALUES (?1, ?2, ?3, ?4)
+        ON CONFLICT DO UPDATE SET artifacts = artifacts + excluded.artifacts, bytes = bytes + excluded.bytes";
+    TOTALS = "SELECT scope, artifacts, bytes FROM totals WHERE sandbox = ?1";
+
+    INSERT_DOCUMENT = "
+        INSERT INTO documents (kind, name, version, expires_at, body) VALUES (?1, ?2, ?3, ?4, ?5)
         ON CONFLICT DO NOTHING";
-    SESSION = "SELECT record FROM sessions WHERE sandbox = ?1 AND id = ?2";
-    SESSION_EXISTS = "SELECT 1 FROM sessions WHERE sandbox = ?1 AND id = ?2";
-    REPLACE_SESSION = "
-        UPDATE sessions SET version = ?4, expires_at = ?5, record = ?6
-        WHERE sandbox = ?1 AND id = ?2 AND version = ?3";
-    DELETE_SESSION = "DELETE FROM sessions WHERE sandbox = ?1 AND id = ?2 AND version = ?3";
-    EXPIRED_SESSIONS = "
-        SELECT record FROM sessions WHERE expires_at <= ?1 ORDER BY expires_at, sandbox, id LIMIT ?2";
+    DOCUMENT = "SELECT name, version, expires_at, body FROM documents WHERE kind = ?1 AND name = ?2";
+    DOCUMENT_EXISTS = "SELECT 1 FROM documents WHERE kind = ?1 AND name = ?2";
+    REPLACE_DOCUMENT = "
+        UPDATE documents SET version = ?4, expires_at = ?5, body = ?6 WHERE kind = ?1 AND name = ?2 AND version = ?3";
+    DELETE_DOCUMENT = "DELETE FROM documents WHERE kind = ?1 AND name = ?2 AND version = ?3";
+    EXPIRED_DOCUMENTS = "
+        SELECT name, version, expires_at, body FROM documents WHERE kind = ?1 AND expires_at <= ?2
+        ORDER BY expires_at, name LIMIT ?3";
 
     DEFAULT_SESSION = "SELECT session FROM default_sessions WHERE sandbox = ?1 AND user = ?2";
     CLAIM_DEFAULT_SESSION = "

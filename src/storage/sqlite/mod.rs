@@ -27,10 +27,10 @@ use super::{Body, ByteStream, Key, ObjectInfo, PutError, PutOptions, Storage, St
 use crate::clock::{Clock, SystemClock};
 use crate::domain::time::Timestamp;
 use crate::fault::{Chain, Fault};
-use crate::sqlite::Database;
+use crate::sqlite::{Database, Migration};
 
 const NAME: &str = "sqlite";
-const MIGRATIONS: &[&str] = &[include_str!("../../../migrations/storage/0001_objects.sql")];
+const MIGRATIONS: &[Migration] = &[Migration::new(include_str!("../../../migrations/storage/0001_objects.sql"))];
 /// What is written or read at a time.
 const BATCH_BYTES: usize = 4 * CHUNK_BYTES;
 

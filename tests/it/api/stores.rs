@@ -89,6 +89,7 @@ async fn a_staged_file_that_cannot_be_moved_is_the_service_s_fault() {
         (Trouble::Lost, 502, "provider_error"),
         (Trouble::Broken, 502, "provider_error"),
         (Trouble::Unavailable, 503, "provider_unavailable"),
+        (Trouble::BreaksOff, 503, "provider_unavailable"),
     ] {
         let providers = Providers::per_scope();
         let troubled = Troubled { inner: providers.of(Scope::Session), trouble, on_writing: false };
@@ -154,6 +155,26 @@ async fn new_bytes_go_to_the_provider_that_the_scope_has_now() {
     assert_eq!(app.keys_in(&*providers.of(Scope::User)).await, [""; 0]);
     root.delete(&file.path).await.expect(204);
     assert_nothing_is_left(&app, &providers).await;
+}
+
+/// It needs no bytes to be moved, and the provider can do it by itself.
+#[tokio::test]
+async fn a_copy_stays_with_the_provider_of_its_original() {
+    let (app, providers, root) = per_scope();
+    for (name, _, provider) in SCOPES {
+        let file = root.stored(&format!("scope={name}"), "x").await;
+        let copied = root.post(&format!("{}/copy", file.path)).await.stored();
+        assert_eq!(copied["storage_provider"], provider);
+    }
+    let file = root.stored("scope=user", "x").await;
+    let app = with_stores(&app, &providers, providers_for_users_in(&providers, Scope::Session));
+    let root = app.admin("root");
+    let copied = root.post(&format!("{}/copy", file.path)).await.stored();
+    assert_eq!(copied["storage_provider"], "filesystem");
+    assert_eq!(root.get(&copied.content).await.expect(200).text(), "x");
+
+    let app = with_stores(&app, &providers, Stores::one(providers.of(Scope::Session)));
+    app.admin("root").post(&format!("{}/copy", file.path)).await.problem(502, "provider_error");
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! `/v1/artifacts`.
 
 pub(super) mod content;
+pub(super) mod copy;
 pub(super) mod presign;
 pub(super) mod record;
 pub(super) mod replace;

@@ -3,8 +3,7 @@
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
@@ -209,12 +208,7 @@ pub(in crate::http) async fn store(
         Some(JSON_STORE) => store_document(&store, &parts, parameters, body).await?,
         _ => store_raw(&store, &parts, parameters, mime, body).await?,
     };
-    let answer = view::artifact(&artifact, store.metadata_provider());
-    let mut response = (StatusCode::CREATED, answer).into_response();
-    if let Some(location) = state.location(&format!("/v1/artifacts/{}", artifact.id)) {
-        response.headers_mut().insert(header::LOCATION, location);
-    }
-    Ok(response)
+    Ok(view::created(&artifact, store.metadata_provider(), &state))
 }
 
 async fn store_raw(

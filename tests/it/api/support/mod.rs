@@ -14,6 +14,7 @@ use artifactd::domain::scope::Scope;
 use artifactd::domain::time::Timestamp;
 use artifactd::domain::ttl::Ttl;
 use artifactd::http::{AllowedOrigins, AppState, Gate, router};
+use artifactd::metadata::MetadataStore;
 use artifactd::policy::sweeper::Swept;
 use artifactd::policy::{Limits, Service};
 use artifactd::secret::Secret;
@@ -28,7 +29,7 @@ pub(super) use self::client::{Call, Client, Form, Reply, Stored, assert_problem}
 pub(super) use self::paced::{Paced, broken_body};
 pub(super) use self::pages::{names_of, store_file};
 pub(super) use self::providers::{Pair, Providers};
-pub(super) use self::storage::{Trouble, Troubled};
+pub(super) use self::storage::{PacedCopying, Trouble, Troubled};
 
 /// Runs each case on each pair of providers.
 macro_rules! on_every_pair {
@@ -135,6 +136,11 @@ impl TestApp {
         Self::with(self.providers, choose)
     }
 
+    /// The same under a service whose storage is changed.
+    pub(super) fn with_storage<S: Storage>(self, change: impl FnOnce(Arc<dyn Storage>) -> S) -> Self {
+        Self::with(self.providers.with_storage(change), |_| {})
+    }
+
     /// A user whose token names no session.
     pub(super) fn user(&self, user: &str) -> Client {
         self.caller(json!({ "sub": user }))
@@ -207,6 +213,11 @@ impl TestApp {
     pub(super) async fn bytes_under(&self, key: &str) -> Option<Vec<u8>> {
         let bytes = self.storage.get(&Key::from_listing(key).unwrap(), None).await.unwrap()?;
         Some(bytes.try_collect::<Vec<Bytes>>().await.unwrap().concat())
+    }
+
+    /// Where the records are.
+    pub(super) fn metadata(&self) -> &dyn MetadataStore {
+        &*self.providers.metadata
     }
 
     pub(super) fn storage_name(&self) -> &'static str {

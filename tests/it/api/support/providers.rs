@@ -115,6 +115,7 @@ fn s3_options() -> S3Options {
         bucket: variable("S3_BUCKET"),
         region: Some(variable("S3_REGION")),
         endpoint_url: Some(variable("S3_ENDPOINT")),
+        public_endpoint_url: None,
         force_path_style: true,
         credentials: Some(AccessKey {
             id: variable("S3_ACCESS_KEY"),

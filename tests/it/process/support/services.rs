@@ -50,6 +50,11 @@ impl S3 {
         found
     }
 
+    /// Removes the bucket, which is empty.
+    pub(crate) async fn remove_bucket(&self) {
+        self.client().delete_bucket().bucket(&self.bucket).send().await.unwrap();
+    }
+
     fn client(&self) -> Client {
         let credentials = Credentials::new(&self.access_key, &self.secret_key, None, None, "tests");
         let config = aws_sdk_s3::Config::builder()
