@@ -15,6 +15,7 @@ use super::super::super::error::ApiError;
 use super::super::super::extract::json::Json;
 use super::super::super::extract::limit::Limit;
 use super::super::super::extract::params::{None as NoParams, Params, from_pairs, query_pairs, scalar};
+use super::super::super::extract::size::Size;
 use super::super::super::openapi::{UsualErrors, UsualErrorsWithBody};
 use super::super::super::view::ArtifactView;
 use crate::domain::filename::MAX_FILENAME_BYTES;
@@ -77,10 +78,14 @@ pub(in crate::http) struct SearchQuery {
     stored_before: Option<Timestamp>,
     /// At least so large.
     #[serde(deserialize_with = "scalar")]
-    min_bytes: Option<u64>,
+    #[schema(value_type = Option<u64>)]
+    #[param(value_type = Option<u64>)]
+    min_bytes: Option<Size>,
     /// At most so large.
     #[serde(deserialize_with = "scalar")]
-    max_bytes: Option<u64>,
+    #[schema(value_type = Option<u64>)]
+    #[param(value_type = Option<u64>)]
+    max_bytes: Option<Size>,
     /// `stored_at`, `filename` or `bytes`, with a `-` before it to descend. Default: `-stored_at`.
     #[serde(deserialize_with = "scalar")]
     #[schema(value_type = Option<String>, example = "-stored_at")]
@@ -121,8 +126,8 @@ impl SearchQuery {
             words: self.q.map(|q| searched_words(&q)).transpose()?.unwrap_or_default(),
             stored_after: self.stored_after,
             stored_before: self.stored_before,
-            min_bytes: self.min_bytes,
-            max_bytes: self.max_bytes,
+            min_bytes: self.min_bytes.map(|size| size.0),
+            max_bytes: self.max_bytes.map(|size| size.0),
         };
         let limit = self.limit.unwrap_or_default().get();
         let request =
