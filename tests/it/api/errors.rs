@@ -91,8 +91,8 @@ async fn wrong_methods_are_problems_that_name_the_right_ones() {
     let app = TestApp::in_memory().await;
     let (alice, file) = a_file(&app).await;
     for (method, path, allowed) in [
-        (Method::PUT, "/v1/artifacts", "POST"),
-        (Method::DELETE, "/v1/artifacts", "POST"),
+        (Method::PUT, "/v1/artifacts", "GET,HEAD,POST"),
+        (Method::DELETE, "/v1/artifacts", "GET,HEAD,POST"),
         (Method::POST, &*file.path, "DELETE,GET,HEAD,PATCH"),
         (Method::PUT, &file.path, "DELETE,GET,HEAD,PATCH"),
         (Method::DELETE, &file.content, "GET,HEAD,PUT"),
@@ -103,8 +103,8 @@ async fn wrong_methods_are_problems_that_name_the_right_ones() {
         (Method::PUT, "/v1/sessions/s1", "DELETE,GET,HEAD,PATCH"),
         (Method::GET, "/v1/sessions/s1/extend", "POST"),
         (Method::POST, "/healthz", "GET,HEAD"),
-        (Method::TRACE, "/v1/artifacts", "POST"),
-        (Method::from_bytes(b"BREW").unwrap(), "/v1/artifacts", "POST"),
+        (Method::TRACE, "/v1/artifacts", "GET,HEAD,POST"),
+        (Method::from_bytes(b"BREW").unwrap(), "/v1/artifacts", "GET,HEAD,POST"),
     ] {
         let reply = alice.call(method.clone(), path).await;
         reply.problem(405, "method_not_allowed");

@@ -15,6 +15,7 @@ mod support;
 
 mod access;
 mod admin;
+mod batch;
 mod bodies;
 mod conditions;
 mod content;
@@ -27,6 +28,7 @@ mod grid;
 mod idempotency;
 mod input;
 mod lifetimes;
+mod memory;
 mod operation;
 mod races;
 mod record;

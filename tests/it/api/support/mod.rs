@@ -82,6 +82,7 @@ pub(super) struct Options {
     pub(super) max_requests: u32,
     /// The first makes signatures and cursors, all are accepted.
     pub(super) signing_secrets: Vec<&'static str>,
+    pub(super) body_memory: usize,
 }
 
 impl TestApp {
@@ -115,6 +116,7 @@ impl TestApp {
             public_url: None,
             max_requests: 1024,
             signing_secrets: vec![SIGNING_SECRET],
+            body_memory: 256 * 1024 * 1024,
         };
         choose(&mut options);
         let sandbox = options.auth.sandbox.to_string();
@@ -128,6 +130,7 @@ impl TestApp {
         let secrets: Vec<Secret> = options.signing_secrets.iter().map(|secret| (*secret).to_owned().into()).collect();
         let signing = SigningKeys::new(&secrets[0], &secrets[1..]);
         let state = AppState::new(service.clone(), authenticator, signing, gate.clone(), options.public_url);
+        let state = state.with_body_memory(options.body_memory);
         Self { router: router(state, AllowedOrigins::None), service, storage, clock, gate, sandbox, providers }
     }
 
@@ -239,6 +242,8 @@ fn default_limits() -> Limits {
         session_life: ttl(86_400),
         max_upload_bytes: 5 * 1024 * 1024 * 1024,
         max_meta_bytes: 16 * 1024,
+        max_batch_items: 100,
+        max_batch_bytes: 64 * 1024 * 1024,
     }
 }
 
