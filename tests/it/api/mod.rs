@@ -14,13 +14,17 @@
 mod support;
 
 mod access;
+mod admin;
 mod batch;
 mod bodies;
 mod conditions;
 mod content;
 mod copy;
+mod cursors;
+mod directory;
 mod errors;
 mod faults;
+mod grid;
 mod idempotency;
 mod input;
 mod lifetimes;
@@ -29,6 +33,7 @@ mod operation;
 mod presign;
 mod races;
 mod record;
+mod search;
 mod sessions;
 mod signed_urls;
 mod store;
