@@ -201,7 +201,7 @@ async fn what_stays_is_met_exactly_once_while_others_come_go_and_change(app: Tes
         async move { store_file(&root, description).await }
     };
     let stays = together((0..24).map(|n| store(n, "stays"))).await;
-    let goes = together((24..36).map(|n| store(n, "goes"))).await;
+    let goes = together((24..33).map(|n| store(n, "goes"))).await;
 
     let walks = [
         ("", 5),
@@ -234,7 +234,7 @@ async fn what_stays_is_met_exactly_once_while_others_come_go_and_change(app: Tes
     let paths: Vec<(String, String)> = stays.iter().map(|file| (file.path.clone(), file.content.clone())).collect();
     let writers = [
         tokio::spawn(async move {
-            for n in 36..60 {
+            for n in 33..45 {
                 store_file(&comes, description(n, "comes")).await;
             }
         }),

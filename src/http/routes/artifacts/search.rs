@@ -29,6 +29,8 @@ use crate::policy::{ArtifactStore, SearchRequest};
 /// The most values of metadata, and the most words, in one search.
 const MAX_TERMS: usize = 20;
 const MAX_Q_BYTES: usize = 1024;
+/// The longest question: as long as a URL may be. As values, JSON can take a hundred times its size.
+const MAX_QUESTION_BYTES: usize = 64 * 1024;
 const META: &str = "meta.";
 
 /// What to search for. All that is given must hold.
@@ -255,7 +257,7 @@ pub(in crate::http) async fn post(
     store: ArtifactStore,
     State(state): State<AppState>,
     _: Params<NoParams>,
-    Json(query): Json<SearchQuery>,
+    Json(query): Json<SearchQuery, MAX_QUESTION_BYTES>,
 ) -> Result<Answer<Page>, ApiError> {
     Ok(Answer(search(&store, &state, query.into_request(Vec::new())?).await?))
 }
