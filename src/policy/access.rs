@@ -38,7 +38,7 @@ impl ArtifactStore {
         self.check_right(action)?;
         let artifact = match self.service.metadata.artifact(id).await? {
             Some(artifact) => artifact,
-            None => self.service.complete_by_itself(id).await?.ok_or(Error::ArtifactNotFound)?,
+            None => self.service.complete_by_itself(self.sandbox(), id).await?.ok_or(Error::ArtifactNotFound)?,
         };
         if *artifact.partition.sandbox() != self.caller.principal.sandbox {
             return Err(Error::ArtifactNotFound);

@@ -171,7 +171,8 @@ impl ArtifactStore {
         loop {
             let before = self.find(id, Action::Write).await?;
             expected.check(&before)?;
-            let last_revision = before.last_revision.saturating_add(1);
+            let last_claim = self.service.last_claim(&before).await?.unwrap_or(before.last_revision);
+            let last_revision = before.last_revision.max(last_claim).saturating_add(1);
             let after = Artifact { last_revision, version: before.version + 1, ..before.clone() };
             if self.swap(&before, &after, None).await? {
                 return Ok(after);
