@@ -76,6 +76,14 @@ async fn a_cursor_is_of_use_for_the_same_question_of_the_same_caller_only() {
         let reply = other.get(&format!("/v1/artifacts?cursor={}", cursor(&root, "/v1/artifacts?limit=1").await)).await;
         reply.wrong_field("cursor");
     }
+    let (alice, bob) = (app.user("alice"), app.user("bob"));
+    for client in [&alice, &alice, &bob] {
+        client.stored("scope=user", "x").await;
+    }
+    let of_alice = cursor(&alice, "/v1/artifacts?scope=user&limit=1").await;
+    bob.get(&format!("/v1/artifacts?scope=user&cursor={of_alice}")).await.wrong_field("cursor");
+    alice.get(&format!("/v1/artifacts?scope=user&cursor={of_alice}")).await.expect(200);
+
     let listing = "/v1/sessions/s1/artifacts";
     let of_session = cursor(&root, &format!("{listing}?limit=2")).await;
     root.get(&format!("{listing}?cursor={valid}")).await.wrong_field("cursor");

@@ -1,8 +1,10 @@
 //! Searching: what is found, in which order, and for whom.
 
+use artifactd::domain::time::Timestamp;
+use artifactd::metadata::Replaced;
 use serde_json::{Value, json};
 
-use super::support::{Client, DAY, TestApp, encoded, names_of, store_file};
+use super::support::{Client, DAY, Pair, Providers, Reply, TestApp, encoded, names_of, store_file};
 
 on_every_pair! {
     what_is_found_is_as_every_filter_says,
@@ -443,6 +445,24 @@ async fn an_ended_default_session_that_another_user_took_over_is_nobodys_busines
     alice.naming(&session).ask(&json!({})).await.problem(403, "access_denied");
 }
 
+/// As a crash in the middle of ending a session may leave it.
+#[tokio::test]
+async fn what_an_earlier_session_left_behind_is_found_by_nobody() {
+    let providers = Providers::open(Pair::Memory).await;
+    let app = TestApp::with(providers.clone(), |_| {});
+    let alice = app.user("alice").naming("s1");
+    let file = alice.stored("filename=left", "x").await;
+    alice.stored("filename=new", "x").await;
+    let before = providers.metadata.artifact(file.text("artifact_id").parse().unwrap()).await.unwrap().unwrap();
+    let mut after = before.clone();
+    after.session.as_mut().unwrap().began = Timestamp::from_millis(0);
+    after.version += 1;
+    assert_eq!(providers.metadata.replace_artifact(&before, &after, None).await.unwrap(), Replaced::Done);
+    assert_eq!(alice.found(&json!({})).await, ["new"]);
+    assert_eq!(alice.get("/v1/sessions/s1/artifacts").await.expect(200).names(), ["new"]);
+    alice.get(&file.path).await.problem(404, "artifact_not_found");
+}
+
 #[tokio::test]
 async fn each_page_links_to_the_next() {
     for (public_url, query) in [
@@ -475,7 +495,7 @@ async fn each_page_links_to_the_next() {
 }
 
 /// Where `Link` says that the next page is.
-fn next_page(reply: &super::support::Reply, base: &str) -> Option<String> {
+fn next_page(reply: &Reply, base: &str) -> Option<String> {
     let link = reply.headers.get("link")?.to_str().unwrap();
     let url = link.strip_prefix('<').and_then(|link| link.strip_suffix(">; rel=\"next\"")).unwrap();
     Some(url.strip_prefix(base).unwrap().to_owned())

@@ -59,11 +59,12 @@ pub(in crate::http) struct SearchQuery {
     #[schema(example = "docs/")]
     #[param(example = "docs/")]
     filename_prefix: Option<String>,
-    /// Values of metadata: texts, numbers, booleans; a path into nested objects has dots.
+    /// Values of metadata, at most 20: texts, numbers, booleans; a path into nested objects has dots and at most
+    /// 1024 bytes.
     #[schema(value_type = Object, example = json!({"project": "demo", "size.width": 1920}))]
     #[param(ignore)]
     meta: Map<String, Value>,
-    /// Words that are in the name or the summary, in any order and without regard to case.
+    /// Words that are in the name or the summary, in any order and without regard to case; at most 20.
     #[serde(deserialize_with = "scalar")]
     #[schema(example = "quarterly report")]
     #[param(example = "quarterly report")]
