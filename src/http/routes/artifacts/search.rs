@@ -29,6 +29,8 @@ use crate::policy::{ArtifactStore, SearchRequest};
 /// The most values of metadata, and the most words, in one search.
 const MAX_TERMS: usize = 20;
 const MAX_Q_BYTES: usize = 1024;
+/// The longest question: as long as a URL may be. As values, JSON can take a hundred times its size.
+const MAX_QUESTION_BYTES: usize = 64 * 1024;
 const META: &str = "meta.";
 
 /// What to search for. All that is given must hold.
@@ -57,11 +59,12 @@ pub(in crate::http) struct SearchQuery {
     #[schema(example = "docs/")]
     #[param(example = "docs/")]
     filename_prefix: Option<String>,
-    /// Values of metadata: texts, numbers, booleans; a path into nested objects has dots.
+    /// Values of metadata, at most 20: texts, numbers, booleans; a path into nested objects has dots and at most
+    /// 1024 bytes.
     #[schema(value_type = Object, example = json!({"project": "demo", "size.width": 1920}))]
     #[param(ignore)]
     meta: Map<String, Value>,
-    /// Words that are in the name or the summary, in any order and without regard to case.
+    /// Words that are in the name or the summary, in any order and without regard to case; at most 20.
     #[serde(deserialize_with = "scalar")]
     #[schema(example = "quarterly report")]
     #[param(example = "quarterly report")]
@@ -255,7 +258,7 @@ pub(in crate::http) async fn post(
     store: ArtifactStore,
     State(state): State<AppState>,
     _: Params<NoParams>,
-    Json(query): Json<SearchQuery>,
+    Json(query): Json<SearchQuery, MAX_QUESTION_BYTES>,
 ) -> Result<Answer<Page>, ApiError> {
     Ok(Answer(search(&store, &state, query.into_request(Vec::new())?).await?))
 }
