@@ -129,6 +129,8 @@ fn limits(config: &Config) -> Limits {
         session_life: limits.session_ttl,
         max_upload_bytes: limits.max_upload_bytes,
         max_meta_bytes: usize::try_from(limits.max_meta_bytes).unwrap_or(usize::MAX),
+        max_batch_items: usize::try_from(limits.max_batch_items).unwrap_or(usize::MAX),
+        max_batch_bytes: limits.max_batch_bytes,
     }
 }
 

@@ -28,7 +28,7 @@ settings! { "Lifetimes and limits":
     MAX_BATCH_ITEMS = Setting::new("MAX_BATCH_ITEMS", Default::Value("100"),
         "Most artifacts that one request stores; at most 1000.");
     MAX_BATCH = Setting::new("MAX_BATCH_BYTES", Default::Value("64MiB"),
-        "Largest body of a request that stores several artifacts.");
+        "Most bytes that the artifacts of such a request take together.");
     MAX_REQUESTS = Setting::new("MAX_CONCURRENT_REQUESTS", Default::Value("1024"),
         "Requests served at the same time; more are answered with 503.");
 }
@@ -54,7 +54,7 @@ pub struct LimitsConfig {
     pub max_meta_bytes: u64,
     /// How many artifacts one request may store.
     pub max_batch_items: u32,
-    /// The largest body of such a request.
+    /// How many bytes they may take together.
     pub max_batch_bytes: u64,
     /// How many requests are served at the same time.
     pub max_concurrent_requests: u32,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 
-use super::problem::{Code, FieldError, Problem};
+use super::problem::{Code, FieldError, ItemProblem, Problem};
 use super::signed_url::Refused;
 use crate::auth::AuthError;
 use crate::fault::{Chain, FaultKind};
@@ -63,6 +63,9 @@ pub enum ApiError {
         /// The size of the content.
         size: u64,
     },
+    /// There is no memory for the body now.
+    #[error("too much is being received at the same time")]
+    NoRoom,
     /// As many requests as allowed are under way.
     #[error("too many requests are under way")]
     Overloaded,
@@ -97,7 +100,7 @@ impl ApiError {
             Self::UnsupportedMediaType(_) => Code::UnsupportedMediaType,
             Self::TooLarge { .. } => Code::PayloadTooLarge,
             Self::RangeNotSatisfiable { .. } => Code::RangeNotSatisfiable,
-            Self::Overloaded | Self::Draining => Code::Overloaded,
+            Self::NoRoom | Self::Overloaded | Self::Draining => Code::Overloaded,
             Self::Panic(_) => Code::Internal,
         }
     }
@@ -115,6 +118,11 @@ impl ApiError {
                 error => error.to_string(),
             },
         })
+    }
+
+    /// What is told of it as the error of one item of many.
+    pub(super) fn item(&self) -> ItemProblem {
+        ItemProblem::new(self.code(), self.detail(), self.field_errors())
     }
 
     fn field_errors(&self) -> Vec<FieldError> {
@@ -159,7 +167,7 @@ impl From<BodyError> for ApiError {
 }
 
 /// `text`, or its beginning: it may quote what the caller sent, however long that was.
-fn shortened(text: String) -> String {
+pub(super) fn shortened(text: String) -> String {
     match text.char_indices().nth(MAX_QUOTED_CHARS) {
         None => text,
         Some((end, _)) => format!("{}…", &text[..end]),

@@ -1,6 +1,7 @@
 //! HTTP: routes, extractors, answers. Handlers are short: what a request means is decided in
 //! [`crate::policy`].
 
+mod budget;
 mod conditional;
 mod cursor;
 mod disposition;
@@ -29,6 +30,7 @@ use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
+use self::budget::Budget;
 use self::metrics::Metrics;
 pub use self::middleware::gate::Gate;
 use self::readiness::Readiness;
@@ -45,6 +47,7 @@ pub struct AppState {
     signing: Arc<SigningKeys>,
     signer: UrlSigner,
     gate: Gate,
+    bodies: Budget,
     metrics: Metrics,
     readiness: Readiness,
     public_url: Option<Arc<str>>,
@@ -67,10 +70,16 @@ impl AppState {
             signer: UrlSigner::new(Arc::clone(&signing)),
             signing,
             gate,
+            bodies: Budget::new(budget::DEFAULT_BYTES),
             metrics: Metrics::new(),
             readiness: Readiness::default(),
             public_url: public_url.map(Into::into),
         }
+    }
+
+    /// The same with so many bytes for all request bodies that are held in memory at the same time.
+    pub fn with_body_memory(self, bytes: usize) -> Self {
+        Self { bodies: Budget::new(bytes), ..self }
     }
 
     /// The `Location` field of something new at `path`.
@@ -145,6 +154,7 @@ fn cors(origins: AllowedOrigins) -> Option<CorsLayer> {
         ])
         .expose_headers(ExposeHeaders::list([
             header::ETAG,
+            header::LINK,
             header::LOCATION,
             header::RETRY_AFTER,
             header::ACCEPT_RANGES,

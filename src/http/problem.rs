@@ -37,6 +37,29 @@ pub(super) struct Problem {
     pub errors: Vec<FieldError>,
 }
 
+/// What went wrong with one item of many: the members of a problem document that differ from one to another.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ItemProblem {
+    /// The kind of problem, for programs.
+    #[schema(value_type = String, example = "access_denied")]
+    pub code: Code,
+    /// The kind of problem in a few words; the same for each `code`.
+    #[schema(example = "Access denied")]
+    pub title: &'static str,
+    /// What is wrong with this item.
+    #[schema(example = "the artifact belongs to another user")]
+    pub detail: String,
+    /// Which fields are wrong.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldError>,
+}
+
+impl ItemProblem {
+    pub(super) fn new(code: Code, detail: String, errors: Vec<FieldError>) -> Self {
+        Self { code, title: code.title(), detail, errors }
+    }
+}
+
 /// One wrong field or parameter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldError {

@@ -25,6 +25,10 @@ pub struct Limits {
     pub max_upload_bytes: u64,
     /// The largest `meta`, in bytes of JSON.
     pub max_meta_bytes: usize,
+    /// How many files one request may store.
+    pub max_batch_items: usize,
+    /// How many bytes they may take together.
+    pub max_batch_bytes: u64,
 }
 
 impl Limits {

@@ -45,9 +45,9 @@ pub struct Staged {
 }
 
 impl ArtifactStore {
-    /// Stores a file.
-    pub async fn store(&self, new: NewArtifact, incoming: Incoming) -> Result<Artifact, Error> {
-        let draft = self.draft(new, UploadedVia::Direct).await?;
+    /// Stores a file that has come `via` one way or another.
+    pub async fn store(&self, new: NewArtifact, incoming: Incoming, via: UploadedVia) -> Result<Artifact, Error> {
+        let draft = self.draft(new, via).await?;
         if let Some(artifact) = self.made_before(&draft).await? {
             return Ok(artifact);
         }
@@ -85,12 +85,13 @@ impl ArtifactStore {
         new: NewArtifact,
         staged: Staged,
         sha256: Option<Sha256Digest>,
+        via: UploadedVia,
     ) -> Result<Artifact, Error> {
         let actual = staged.written.sha256;
         if sha256.is_some_and(|announced| announced != actual) {
             return Err(BodyError::WrongDigest { actual }.into());
         }
-        let draft = self.draft(new, UploadedVia::Direct).await?;
+        let draft = self.draft(new, via).await?;
         if let Some(artifact) = self.made_before(&draft).await? {
             return Ok(artifact);
         }

@@ -21,6 +21,8 @@ pub(super) fn api() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(artifacts::store::store, artifacts::search::list))
         .routes(routes!(artifacts::search::post))
+        .routes(routes!(artifacts::batch::store::store))
+        .routes(routes!(artifacts::batch::delete::delete))
         .routes(routes!(artifacts::record::get, artifacts::record::patch, artifacts::record::delete))
         .routes(routes!(artifacts::content::get, artifacts::replace::put))
         .routes(routes!(artifacts::copy::copy))

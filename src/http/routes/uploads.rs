@@ -18,7 +18,7 @@ use super::super::openapi::{
 };
 use super::super::presigned::Urls;
 use super::super::view::{self, ArtifactView};
-use super::artifacts::store::guess;
+use super::artifacts::file::guess;
 use crate::domain::artifact::Description;
 use crate::domain::digest::Sha256Digest;
 use crate::domain::filename::Filename;

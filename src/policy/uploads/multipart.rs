@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::parts::{CompletedPart, choose};
-use super::{COMPLETED, Completion, NewUpload};
+use super::{Completion, NewUpload};
 use crate::domain::artifact::{Artifact, Content};
 use crate::domain::grid::FIRST_REVISION;
 use crate::domain::id::ArtifactId;

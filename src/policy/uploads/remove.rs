@@ -8,7 +8,7 @@ use tracing::warn;
 use super::{COMPLETED, Completion};
 use crate::domain::grid::FIRST_REVISION;
 use crate::domain::id::ArtifactId;
-use crate::domain::upload::{Method, State, Upload};
+use crate::domain::upload::{State, Upload};
 use crate::fault::Chain;
 use crate::metadata::Replaced;
 use crate::policy::{Error, Service};

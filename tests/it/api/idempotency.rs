@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::future::IntoFuture as _;
 
+use artifactd::domain::artifact::UploadedVia;
 use artifactd::domain::digest::Sha256Digest;
 use artifactd::domain::principal::{Principal, Rights, Subject};
 use artifactd::policy::{ArtifactStore, Claim, Incoming, NewArtifact};
@@ -136,7 +137,7 @@ async fn what_a_crash_has_interrupted_is_not_done_twice(app: TestApp) {
 async fn store_under(store: &ArtifactStore) -> String {
     let body = futures::stream::once(async { Ok(bytes::Bytes::from("hello")) }).boxed();
     let incoming = Incoming { body, length: None, sha256: None };
-    store.store(NewArtifact::default(), incoming).await.unwrap().id.to_string()
+    store.store(NewArtifact::default(), incoming, UploadedVia::Direct).await.unwrap().id.to_string()
 }
 
 #[tokio::test]

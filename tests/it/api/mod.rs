@@ -14,19 +14,26 @@
 mod support;
 
 mod access;
+mod admin;
+mod batch;
 mod bodies;
 mod conditions;
 mod content;
 mod copy;
+mod cursors;
+mod directory;
 mod errors;
 mod faults;
+mod grid;
 mod idempotency;
 mod input;
 mod lifetimes;
+mod memory;
 mod operation;
 mod presign;
 mod races;
 mod record;
+mod search;
 mod sessions;
 mod signed_urls;
 mod store;

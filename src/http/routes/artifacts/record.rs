@@ -1,11 +1,12 @@
 //! `GET`, `PATCH` and `DELETE /v1/artifacts/{artifact_id}`.
 
-use axum::extract::{FromRequest as _, Request};
+use axum::extract::{FromRequest as _, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
 
+use super::super::super::AppState;
 use super::super::super::conditional;
 use super::super::super::error::ApiError;
 use super::super::super::extract::json::{self, Json};
@@ -140,13 +141,14 @@ impl ArtifactPatch {
 )]
 pub(in crate::http) async fn patch(
     store: ArtifactStore,
+    State(state): State<AppState>,
     PathId(id): PathId<ArtifactId>,
     _: Params<NoParams>,
     headers: HeaderMap,
     request: Request,
 ) -> Result<Response, ApiError> {
     store.check_may_write()?;
-    let Json(patch) = Json::<ArtifactPatch>::from_request(request, &()).await?;
+    let Json(patch) = Json::<ArtifactPatch>::from_request(request, &state).await?;
     let expected = conditional::if_match(&headers)?;
     let artifact = store.update(id, patch.into_changes()?, &expected).await?;
     Ok(view::artifact(&artifact, store.metadata_provider()).into_response())

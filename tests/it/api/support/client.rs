@@ -272,7 +272,7 @@ pub(crate) struct Stored {
 }
 
 impl Stored {
-    fn new(json: Value) -> Self {
+    pub(crate) fn new(json: Value) -> Self {
         let path = format!("/v1/artifacts/{}", json["artifact_id"].as_str().unwrap());
         Self { content: format!("{path}/content"), path, json }
     }

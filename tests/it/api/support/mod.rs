@@ -2,6 +2,7 @@
 
 mod client;
 mod paced;
+mod pages;
 mod providers;
 mod signed;
 mod storage;
@@ -17,6 +18,7 @@ use artifactd::http::{AllowedOrigins, AppState, Gate, router};
 use artifactd::metadata::MetadataStore;
 use artifactd::policy::sweeper::Swept;
 use artifactd::policy::{Limits, Service, Stores};
+use artifactd::secret::Secret;
 use artifactd::signing::SigningKeys;
 use artifactd::storage::{Key, Storage};
 use axum::Router;
@@ -26,6 +28,7 @@ use serde_json::{Value, json};
 
 pub(super) use self::client::{Call, Client, Form, Reply, Stored, assert_problem};
 pub(super) use self::paced::{Paced, broken_body};
+pub(super) use self::pages::{names_of, store_file};
 pub(super) use self::providers::{Pair, Providers};
 pub(super) use self::signed::Ticket;
 pub(super) use self::storage::{PacedCopy, PacedCopying, Trouble, Troubled};
@@ -84,6 +87,9 @@ pub(super) struct Options {
     pub(super) auth: AuthOptions,
     pub(super) public_url: Option<&'static str>,
     pub(super) max_requests: u32,
+    /// The first makes signatures and cursors, all are accepted.
+    pub(super) signing_secrets: Vec<&'static str>,
+    pub(super) body_memory: usize,
     pub(super) clock: Arc<ManualClock>,
 }
 
@@ -117,6 +123,8 @@ impl TestApp {
             },
             public_url: None,
             max_requests: 1024,
+            signing_secrets: vec![SIGNING_SECRET],
+            body_memory: 256 * 1024 * 1024,
             // Providers note when they stored something by their own clocks, so ours starts where theirs are.
             clock: Arc::new(ManualClock::new(SystemClock.now())),
         };
@@ -127,8 +135,10 @@ impl TestApp {
         let service = Service::new(metadata, stores, clock.clone(), options.limits);
         let gate = Gate::new(options.max_requests);
         let authenticator = Authenticator::new(options.auth, clock.clone()).unwrap();
-        let signing = SigningKeys::new(&SIGNING_SECRET.to_owned().into(), &[]);
+        let secrets: Vec<Secret> = options.signing_secrets.iter().map(|secret| (*secret).to_owned().into()).collect();
+        let signing = SigningKeys::new(&secrets[0], &secrets[1..]);
         let state = AppState::new(service.clone(), authenticator, signing, gate.clone(), options.public_url);
+        let state = state.with_body_memory(options.body_memory);
         let (router, http) = (router(state, AllowedOrigins::None), OnceLock::new());
         Self { router, service, storage, clock, gate, sandbox, providers, http }
     }
@@ -267,6 +277,8 @@ fn default_limits() -> Limits {
         session_life: ttl(86_400),
         max_upload_bytes: 5 * 1024 * 1024 * 1024,
         max_meta_bytes: 16 * 1024,
+        max_batch_items: 100,
+        max_batch_bytes: 64 * 1024 * 1024,
     }
 }
 
