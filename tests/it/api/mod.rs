@@ -40,4 +40,6 @@ mod store;
 mod stores;
 mod sweeping;
 mod tokens;
+mod upload_ends;
+mod upload_races;
 mod uploads;

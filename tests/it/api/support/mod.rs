@@ -31,7 +31,7 @@ pub(super) use self::paced::{Paced, broken_body};
 pub(super) use self::pages::{names_of, store_file};
 pub(super) use self::providers::{Pair, Providers};
 pub(super) use self::signed::Ticket;
-pub(super) use self::storage::{PacedCopying, Trouble, Troubled};
+pub(super) use self::storage::{PacedCopy, PacedCopying, Trouble, Troubled};
 
 /// Runs each case on each pair of providers.
 macro_rules! on_every_pair {

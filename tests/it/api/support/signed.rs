@@ -1,5 +1,6 @@
 //! Signed URLs, followed as clients follow them: to the service, or out of this process to the store.
 
+use artifactd::metadata::{Kind, Replaced};
 use axum::http::Method;
 use bytes::Bytes;
 use serde_json::Value;
@@ -38,6 +39,21 @@ impl TestApp {
     /// Sends bytes as a ticket says.
     pub(crate) async fn upload(&self, ticket: &Ticket, bytes: impl Into<Bytes>) -> Reply {
         self.send(Method::PUT, ticket.url(), &ticket.headers(), bytes).await
+    }
+
+    /// Whether an upload is on record, completed or not.
+    pub(crate) async fn remembers(&self, upload: &str) -> bool {
+        self.metadata().document(Kind::Upload, upload).await.unwrap().is_some()
+    }
+
+    /// Changes the record of an upload, as only a crash would leave it.
+    pub(crate) async fn rewrite_upload(&self, upload: &str, change: impl FnOnce(&mut Value)) {
+        let mut document = self.metadata().document(Kind::Upload, upload).await.unwrap().unwrap();
+        let mut body = serde_json::from_str(&document.body).unwrap();
+        change(&mut body);
+        document.body = body.to_string();
+        let replaced = self.metadata().replace_document(&document, document.version).await.unwrap();
+        assert_eq!(replaced, Replaced::Done);
     }
 
     async fn send_out(&self, method: Method, url: &str, headers: &[(&str, &str)], body: Bytes) -> Reply {
