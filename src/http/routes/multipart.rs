@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::Json as Answer;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ use super::super::error::ApiError;
 use super::super::extract::json::{self, Json, OptionalJson};
 use super::super::extract::life::UrlLife;
 use super::super::extract::params::{None as NoParams, Params, text};
-use super::super::extract::path::PathId;
+use super::super::extract::path::{PathId, PathPart};
 use super::super::openapi::{
     Conflict, DigestMismatch, SessionNotFound, UploadIncomplete, UploadNotFound, UsualErrors, UsualErrorsWithBody,
 };
@@ -213,11 +213,9 @@ pub(in crate::http) struct PartQuery {
 pub(in crate::http) async fn presign_one(
     store: ArtifactStore,
     urls: Urls,
-    Path((id, number)): Path<(String, String)>,
+    PathPart(id, number): PathPart,
     Params(query): Params<PartQuery>,
 ) -> Result<Answer<PartTicket>, ApiError> {
-    let id = id.parse().map_err(|error| ApiError::field("id", error))?;
-    let number = number.parse().map_err(|error| ApiError::field("part_number", error))?;
     let ticket = tickets(&store, &urls, id, &[number], query.expires).await?.pop();
     ticket.map(Answer).ok_or_else(|| ApiError::field("part_number", "must be given"))
 }
