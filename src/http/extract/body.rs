@@ -10,10 +10,10 @@ use bytes::{Bytes, BytesMut};
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
 
-use super::super::budget::{Budget, Held};
-use super::super::error::ApiError;
 use crate::domain::digest::Sha256Digest;
 use crate::domain::media_type::MediaType;
+use crate::http::budget::{Budget, Held};
+use crate::http::error::ApiError;
 use crate::storage::BodyError;
 
 /// A body of at most this size is not counted: the number of requests under way bounds them.

@@ -5,9 +5,9 @@ use std::str::FromStr;
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 
-use super::super::error::ApiError;
 use crate::domain::id::ArtifactId;
 use crate::domain::part::PartNumber;
+use crate::http::error::ApiError;
 
 /// The one id in a path, such as `/v1/artifacts/{artifact_id}`.
 pub(in crate::http) struct PathId<T>(pub T);
