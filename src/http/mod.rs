@@ -154,6 +154,7 @@ fn cors(origins: AllowedOrigins) -> Option<CorsLayer> {
         ])
         .expose_headers(ExposeHeaders::list([
             header::ETAG,
+            header::LINK,
             header::LOCATION,
             header::RETRY_AFTER,
             header::ACCEPT_RANGES,

@@ -74,6 +74,24 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the same may succeed later, without anybody doing something else.
+    pub(super) fn may_pass(&self) -> bool {
+        match self {
+            Self::Fault(_) | Self::OtherProvider { .. } | Self::ContentMissing { .. } | Self::Interrupted => true,
+            Self::ArtifactNotFound
+            | Self::ArtifactExpired
+            | Self::SessionNotFound
+            | Self::UploadNotFound
+            | Self::UploadIncomplete(_)
+            | Self::IdTaken
+            | Self::AccessDenied(_)
+            | Self::Invalid { .. }
+            | Self::PreconditionFailed { .. }
+            | Self::Conflict(_)
+            | Self::Body(_) => false,
+        }
+    }
+
     pub(super) fn invalid(field: &'static str, reason: impl Into<Invalid>) -> Self {
         Self::Invalid { field, reason: reason.into() }
     }

@@ -87,6 +87,7 @@ impl ArtifactStore {
 
     /// The session whose artifacts are searched: one that lives and is the caller's.
     async fn session_to_search(&self, named: Option<&SessionId>) -> Result<Option<Session>, Error> {
+        self.check_named_session().await?;
         let acting = match named {
             Some(named) => Some(named.clone()),
             None => self.acting_session().await?,
@@ -94,8 +95,11 @@ impl ArtifactStore {
         let Some(id) = acting else { return Ok(None) };
         self.check_may_name(&id)?;
         let session = self.live_session(&id).await?;
-        session.as_ref().map_or(Ok(()), |session| self.check_session(session))?;
-        Ok(session)
+        match session.as_ref().map_or(Ok(()), |session| self.check_session(session)) {
+            // Nobody has asked for it: once a default session is over, others may use its id.
+            Err(_) if named.is_none() && self.principal().session().is_none() => Ok(None),
+            checked => checked.map(|()| session),
+        }
     }
 
     /// What is expired may still be there, and so may what belongs to an earlier session with the same id.

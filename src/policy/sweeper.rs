@@ -151,7 +151,7 @@ impl Service {
 
     async fn sweep_uploads(&self, now: Timestamp, failures: &mut u64) -> Result<u64, Error> {
         let find = |limit| self.metadata.expired::<Upload>(now, limit).boxed();
-        let remove = |upload| async move { self.remove_upload(&upload).await.map(|()| 1) }.boxed();
+        let remove = |upload| async move { self.remove_upload(upload).await.map(u64::from) }.boxed();
         sweep_each(find, |upload: &Upload| upload.id, |upload| Some(&upload.provider), remove, failures).await
     }
 

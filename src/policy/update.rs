@@ -1,7 +1,7 @@
 //! Changing records and replacing bytes.
 
 use super::access::Action;
-use super::store::Incoming;
+use super::place::Incoming;
 use super::{ArtifactStore, Error, Expectation, TtlChoice};
 use crate::domain::artifact::{Artifact, Description};
 use crate::domain::filename::Filename;
@@ -171,7 +171,8 @@ impl ArtifactStore {
         loop {
             let before = self.find(id, Action::Write).await?;
             expected.check(&before)?;
-            let last_revision = before.last_revision.saturating_add(1);
+            let last_claim = self.service.last_claim(&before).await?.unwrap_or(before.last_revision);
+            let last_revision = before.last_revision.max(last_claim).saturating_add(1);
             let after = Artifact { last_revision, version: before.version + 1, ..before.clone() };
             if self.swap(&before, &after, None).await? {
                 return Ok(after);

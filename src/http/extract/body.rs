@@ -95,11 +95,16 @@ pub(in crate::http) fn content_length(headers: &HeaderMap) -> Option<u64> {
 /// The type announced by `Content-Type`. `application/x-www-form-urlencoded` counts as none: it is what
 /// curl says of any data when told nothing.
 pub(in crate::http) fn content_type(headers: &HeaderMap) -> Result<Option<MediaType>, ApiError> {
+    let sent = content_type_as_sent(headers)?;
+    Ok(sent.filter(|mime| mime.essence() != "application/x-www-form-urlencoded"))
+}
+
+/// The value of `Content-Type`.
+pub(in crate::http) fn content_type_as_sent(headers: &HeaderMap) -> Result<Option<MediaType>, ApiError> {
     let Some(value) = headers.get(CONTENT_TYPE) else { return Ok(None) };
     let malformed = |_| ApiError::field("content-type", "must be a media type such as text/plain");
     let text = value.to_str().map_err(|_| malformed(()))?;
-    let mime: MediaType = text.parse().map_err(|_| malformed(()))?;
-    Ok((mime.essence() != "application/x-www-form-urlencoded").then_some(mime))
+    text.parse().map(Some).map_err(|_| malformed(()))
 }
 
 /// The digest that the caller announced, as a parameter or as `Content-Digest`.

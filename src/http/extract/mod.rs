@@ -7,4 +7,5 @@ pub(super) mod life;
 pub(super) mod limit;
 pub(super) mod params;
 pub(super) mod path;
+pub(super) mod size;
 pub(super) mod store;

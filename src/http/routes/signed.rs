@@ -86,10 +86,10 @@ pub(in crate::http) async fn put(State(state): State<AppState>, request: Request
     };
     body::refuse_codings(&parts.headers)?;
     let content_type = body::content_type(&parts.headers)?;
-    let incoming = incoming(&parts.headers, body, &constraints)?;
-    if constraints.content_type.is_some() && constraints.content_type != content_type {
+    if constraints.content_type.is_some() && constraints.content_type != body::content_type_as_sent(&parts.headers)? {
         return Err(ApiError::NotAsSigned("content type"));
     }
+    let incoming = incoming(&parts.headers, body, &constraints)?;
     let received = state.service.receive((&sandbox, artifact), number, incoming, content_type).await?;
     Ok((StatusCode::OK, [(ETAG, conditional::quoted(&received.etag))]).into_response())
 }

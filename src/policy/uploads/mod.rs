@@ -24,10 +24,10 @@ use super::place::Place;
 use super::presign::{Grant, Presigned};
 use super::register::Draft;
 use super::{ArtifactStore, Error, NewArtifact, Service};
-use crate::domain::artifact::UploadedVia;
+use crate::domain::artifact::{Artifact, UploadedVia};
 use crate::domain::digest::Sha256Digest;
 use crate::domain::filename::Filename;
-use crate::domain::grid::FIRST_REVISION;
+use crate::domain::grid::{FIRST_REVISION, Revision};
 use crate::domain::id::ArtifactId;
 use crate::domain::media_type::MediaType;
 use crate::domain::meta::Meta;
@@ -97,12 +97,7 @@ impl ArtifactStore {
     pub async fn abort_upload(&self, id: ArtifactId, is_multipart: bool) -> Result<(), Error> {
         let upload = self.own_upload(id, is_multipart).await?;
         let service = self.service.clone();
-        self.service
-            .to_completion(async move {
-                let Some(aborted) = service.settle(upload, State::Aborted).await? else { return Err(COMPLETED) };
-                service.remove_upload_bytes(&aborted).await
-            })
-            .await
+        self.service.to_completion(async move { service.give_up(upload).await }).await
     }
 
     async fn draft_upload(&self, new: NewUpload, limit: u64, method: Method) -> Result<Upload, Error> {
@@ -139,6 +134,7 @@ impl ArtifactStore {
         if upload.partition.sandbox() != self.sandbox() || is_multipart != upload.is_multipart() {
             return Err(Error::UploadNotFound);
         }
+        self.check_named_session().await?;
         self.check_upload(&upload).await?;
         Ok(upload)
     }
@@ -162,6 +158,18 @@ impl ArtifactStore {
 impl Upload {
     fn is_multipart(&self) -> bool {
         matches!(self.method, Method::Multipart { .. })
+    }
+
+    fn registers_itself(&self) -> bool {
+        self.method == Method::Single { register: true }
+    }
+
+    fn check_open(&self) -> Result<(), Error> {
+        match self.state {
+            State::Open => Ok(()),
+            State::Completed => Err(COMPLETED),
+            State::Aborted => Err(Error::UploadNotFound),
+        }
     }
 
     /// Where the bytes wait.
@@ -218,32 +226,35 @@ impl Service {
         }
     }
 
-    /// Applies a change to an upload, again if another comes between; `None` when `change` wants none.
+    /// Applies a change to an upload, again if another comes between.
     async fn change_upload(
         &self,
         mut upload: Upload,
-        change: impl Fn(&mut Upload) -> bool,
-    ) -> Result<Option<Upload>, Error> {
+        change: impl Fn(&mut Upload) -> Result<(), Error>,
+    ) -> Result<Upload, Error> {
         loop {
             let version = upload.version;
-            if !change(&mut upload) {
-                return Ok(None);
-            }
+            change(&mut upload)?;
             upload.version += 1;
             match self.metadata.replace(&upload, version).await? {
-                Replaced::Done => return Ok(Some(upload)),
-                Replaced::Stale => upload = self.upload(upload.id).await?.ok_or(Error::UploadNotFound)?,
+                Replaced::Done => return Ok(upload),
+                // Its time may be over by now: whoever began in time may finish.
+                Replaced::Stale => {
+                    upload = self.metadata.find(&upload.id.to_string()).await?.ok_or(Error::UploadNotFound)?;
+                }
                 Replaced::Missing => return Err(Error::UploadNotFound),
             }
         }
     }
 
-    /// Puts an upload into its last state; `None` when it is in the other one.
-    async fn settle(&self, upload: Upload, state: State) -> Result<Option<Upload>, Error> {
+    /// Puts an upload into its last state, unless it is in the other one.
+    async fn settle(&self, upload: Upload, state: State) -> Result<Upload, Error> {
         let settled = self.change_upload(upload, |upload| {
-            let can_be_settled = upload.state == State::Open || upload.state == state;
+            if upload.state != state {
+                upload.check_open()?;
+            }
             upload.state = state;
-            can_be_settled
+            Ok(())
         });
         settled.await
     }
@@ -251,14 +262,30 @@ impl Service {
     /// Reserves a revision for an attempt to complete an upload, and the place for its bytes.
     async fn claim_place(&self, upload: Upload) -> Result<(Upload, Place), Error> {
         let claimed = self.change_upload(upload, |upload| {
-            let next = upload.last_revision.map_or(FIRST_REVISION, |last| last.saturating_add(1));
-            upload.last_revision = Some(next);
-            upload.state == State::Open
+            upload.check_open()?;
+            upload.last_revision = Some(upload.last_revision.map_or(FIRST_REVISION, |last| last.saturating_add(1)));
+            Ok(())
         });
-        let upload = claimed.await?.ok_or(COMPLETED)?;
+        let upload = claimed.await?;
+        // An artifact that is there gives the revisions itself. It leaves out those that were claimed before,
+        // and none is used that was claimed later.
+        if self.metadata.artifact(upload.id).await?.is_some() {
+            return Err(Error::IdTaken);
+        }
         let key = upload.key_of(upload.last_revision.unwrap_or(FIRST_REVISION));
         let storage = Arc::clone(self.storage_named(&upload.provider)?);
         Ok((upload, Place { storage, key: (&key).into() }))
+    }
+
+    /// The highest revision that attempts to complete the upload of an artifact have claimed.
+    pub(super) async fn last_claim(&self, artifact: &Artifact) -> Result<Option<Revision>, Error> {
+        match artifact.uploaded_via {
+            UploadedVia::Direct | UploadedVia::Batch => Ok(None),
+            UploadedVia::Presigned | UploadedVia::Multipart => {
+                let upload = self.metadata.find::<Upload>(&artifact.id.to_string()).await?;
+                Ok(upload.and_then(|upload| upload.last_revision))
+            }
+        }
     }
 
     /// What an upload is to become. All that can be refused is refused now, before bytes move.

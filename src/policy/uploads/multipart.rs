@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::parts::{CompletedPart, choose};
-use super::{COMPLETED, Completion, NewUpload};
+use super::{Completion, NewUpload};
 use crate::domain::artifact::{Artifact, Content};
 use crate::domain::grid::FIRST_REVISION;
 use crate::domain::id::ArtifactId;
@@ -119,21 +119,14 @@ impl ArtifactStore {
             }
         });
         match completed.await {
-            Err(Error::IdTaken) => self.find(id, Action::Read).await,
+            // Who may complete it may write, and perhaps no more.
+            Err(Error::IdTaken) => self.find(id, Action::Write).await,
             completed => completed,
         }
     }
 }
 
 impl Upload {
-    fn check_open(&self) -> Result<(), Error> {
-        match self.state {
-            State::Open => Ok(()),
-            State::Completed => Err(COMPLETED),
-            State::Aborted => Err(Error::UploadNotFound),
-        }
-    }
-
     /// The upload as a store with uploads of its own knows it.
     pub(super) fn in_store(&self) -> Option<MultipartUpload> {
         match &self.method {
@@ -168,41 +161,38 @@ impl Service {
         listed: &[CompletedPart],
         completion: Completion,
     ) -> Result<Artifact, Error> {
+        let id = upload.id;
         let draft = self.draft_of_upload(&upload, completion).await?;
         let storage = Arc::clone(self.storage_named(&upload.provider)?);
-        let (upload, registered) = match (storage.direct(), upload.in_store()) {
-            (Some(direct), Some(in_store)) => {
-                let content = self.join_in_store(&upload, &in_store, direct, listed).await?;
-                // Refused or not, the whole stays: there is one, and it can be registered later.
-                let registered = self.insert(upload.content_typed(draft), content).await;
-                (upload, registered)
-            }
-            _ => {
-                let (upload, place, content) = self.join(upload, &storage, listed).await?;
-                let registered = self.insert(upload.content_typed(draft), content).await;
-                place.discard_if_refused(&registered).await;
-                (upload, registered)
-            }
+        let joined = match (storage.direct(), upload.in_store()) {
+            (Some(direct), Some(in_store)) => self.join_in_store(upload, &in_store, direct, listed).await,
+            _ => self.join(upload, &storage, listed).await,
         };
-        if matches!(registered, Ok(_) | Err(Error::IdTaken)) {
-            self.finish(upload).await;
+        match joined {
+            Ok((upload, place, content)) => {
+                let registered = self.insert(upload.content_typed(draft), content).await;
+                if upload.in_store().is_none() {
+                    place.discard_if_refused(&registered).await;
+                }
+                self.finish(upload, registered).await
+            }
+            Err(error) => Err(self.why_not_completed(id, error).await),
         }
-        registered
     }
 
     /// Has the store join the parts. That can be done once, so who comes second, or again after a crash,
-    /// finds the whole.
+    /// finds the whole. It stays until it is registered or the upload is over.
     async fn join_in_store(
         &self,
-        upload: &Upload,
+        upload: Upload,
         in_store: &MultipartUpload,
         direct: &dyn Direct,
         listed: &[CompletedPart],
-    ) -> Result<Content, Error> {
+    ) -> Result<(Upload, Place, Content), Error> {
         let storage = Arc::clone(self.storage_named(&upload.provider)?);
         if let Some(arrived) = direct.parts(in_store).await? {
             let (chosen, bytes) = choose(listed, arrived, upload.part_size())?;
-            self.check_size(upload, bytes)?;
+            self.check_size(&upload, bytes)?;
             match direct.complete_multipart(in_store, &chosen).await? {
                 Completed::Done(_) | Completed::NoSuchUpload => {}
                 Completed::InvalidPart => {
@@ -212,7 +202,8 @@ impl Service {
         }
         let object = storage.head(&in_store.key).await?.ok_or(Error::UploadNotFound)?;
         let place = Place { storage, key: in_store.key.clone() };
-        self.content_in_store(upload, &place, direct, object).await
+        let content = self.content_in_store(&upload, &place, direct, object).await?;
+        Ok((upload, place, content))
     }
 
     /// Joins parts that this service has received.

@@ -11,7 +11,7 @@ use crate::domain::part::{MAX_PART_BYTES, PartNumber};
 use crate::domain::upload::{State, Upload};
 use crate::policy::place::Place;
 use crate::policy::{Error, Incoming, Service};
-use crate::storage::{Parts, PutOptions};
+use crate::storage::{BodyError, Parts, PutOptions};
 
 /// Bytes that have been taken in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +50,9 @@ impl Service {
         let parts = Parts::new(Arc::clone(&storage), upload.pending_key());
         let arriving = Place { storage, key: parts.incoming(new_artifact_id(self.clock.now())) };
         let limit = if number.is_some() { MAX_PART_BYTES } else { self.limits.max_upload_bytes };
+        if incoming.length.is_some_and(|length| length > limit) {
+            return Err(BodyError::TooLarge { limit }.into());
+        }
         let written = arriving.write(upload.mime(), incoming, limit).await?;
         let options = PutOptions { content_type: upload.mime().clone(), content_length: Some(written.bytes) };
         let number = number.unwrap_or(PartNumber::FIRST);
@@ -62,18 +65,18 @@ impl Service {
     /// Looks at the upload again, which may have ended while bytes arrived: then nobody else removes them.
     async fn note_arrival(&self, upload: Upload, content_type: Option<MediaType>) -> Result<(), Error> {
         let Some(current) = self.upload(upload.id).await?.filter(|current| current.state == State::Open) else {
-            self.remove_upload_bytes(&upload).await?;
+            self.remove_waiting(&upload).await?;
             return Err(Error::UploadNotFound);
         };
-        let id = current.id;
         if current.content_type.is_none() && content_type.is_some() && current.received_type != content_type {
             let noted = self.change_upload(current, |upload| {
+                upload.check_open()?;
                 upload.received_type = content_type.clone();
-                upload.state == State::Open
+                Ok(())
             });
             noted.await?;
         }
-        self.complete_by_itself(id).await?;
+        self.complete_by_itself(upload.partition.sandbox(), upload.id).await?;
         Ok(())
     }
 }

@@ -2,17 +2,20 @@
 
 use std::sync::Arc;
 
+use tracing::warn;
+
 use super::{COMPLETED, Completion, Upload};
 use crate::domain::artifact::{Artifact, Content};
 use crate::domain::grid::FIRST_REVISION;
-use crate::domain::id::ArtifactId;
-use crate::domain::upload::{Method, State};
+use crate::domain::id::{ArtifactId, SandboxId};
+use crate::domain::upload::State;
 use crate::fault::Chain;
 use crate::policy::place::Place;
 use crate::policy::{ArtifactStore, Error, Service};
-use crate::storage::{BodyError, Direct, ObjectInfo, Parts, PutOptions, Storage};
+use crate::storage::{BodyError, Direct, ObjectInfo, Parts, Storage};
 
 const NOTHING_THERE: Error = Error::UploadIncomplete(std::borrow::Cow::Borrowed("no bytes have arrived"));
+const REPLACED: Error = Error::UploadIncomplete(std::borrow::Cow::Borrowed("other bytes have arrived meanwhile"));
 
 impl ArtifactStore {
     /// Makes an artifact of what has arrived. That can be done once.
@@ -24,57 +27,89 @@ impl ArtifactStore {
 }
 
 impl Service {
-    /// The artifact that an upload becomes by itself, if it does and its bytes are there.
-    pub(in crate::policy) async fn complete_by_itself(&self, id: ArtifactId) -> Result<Option<Artifact>, Error> {
-        let Some(upload) = self.upload(id).await? else { return Ok(None) };
-        if upload.state != State::Open || upload.method != (Method::Single { register: true }) {
-            return Ok(None);
-        }
+    /// The artifact that an upload in this sandbox becomes by itself, if it does and its bytes are there.
+    pub(in crate::policy) async fn complete_by_itself(
+        &self,
+        sandbox: &SandboxId,
+        id: ArtifactId,
+    ) -> Result<Option<Artifact>, Error> {
+        let upload = self.metadata.find::<Upload>(&id.to_string()).await?;
+        let upload = upload.filter(|upload| upload.registers_itself() && upload.partition.sandbox() == sandbox);
+        let Some(upload) = upload else { return Ok(None) };
         let service = self.clone();
         let completed = self.to_completion(async move { service.complete_single(upload, Completion::default()).await });
         match completed.await {
             Ok(artifact) => Ok(Some(artifact)),
-            Err(Error::Fault(fault)) => Err(fault.into()),
-            // Not there yet, or not as announced: it is not an artifact.
-            Err(_) => Ok(None),
+            Err(error) if error.may_pass() => Err(error),
+            // Completed by others in this moment; or not there yet, or not as announced.
+            Err(_) => Ok(self.metadata.artifact(id).await?),
         }
     }
 
     pub(super) async fn complete_single(&self, upload: Upload, completion: Completion) -> Result<Artifact, Error> {
-        match upload.state {
-            State::Open => {}
-            State::Completed => return Err(COMPLETED),
-            State::Aborted => return Err(Error::UploadNotFound),
-        }
+        upload.check_open()?;
+        let id = upload.id;
         let draft = self.draft_of_upload(&upload, completion).await?;
         let storage = Arc::clone(self.storage_named(&upload.provider)?);
-        let (upload, place, content) = match storage.direct() {
-            Some(direct) => self.take_from_store(upload, &storage, direct).await?,
-            None => self.take_received(upload, &storage).await?,
+        let taken = match storage.direct() {
+            Some(direct) => self.take_from_store(upload, &storage, direct).await,
+            None => self.take_received(upload, &storage).await,
         };
-        let registered = self.insert(upload.content_typed(draft), content).await;
-        place.discard_if_refused(&registered).await;
-        match registered {
+        let completed = match taken {
+            Ok((upload, place, content)) => {
+                let registered = self.insert(upload.content_typed(draft), content).await;
+                place.discard_if_refused(&registered).await;
+                self.finish(upload, registered).await
+            }
+            Err(error) => Err(self.why_not_completed(id, error).await),
+        };
+        match completed {
             // Another attempt was faster.
             Err(Error::IdTaken) => Err(COMPLETED),
-            Err(error) => Err(error),
-            Ok(artifact) => {
-                self.finish(upload).await;
-                Ok(artifact)
-            }
+            completed => completed,
         }
     }
 
-    /// Marks an upload as completed and removes what is left of it. The artifact is there already, so what
-    /// fails is left to the sweeper.
-    pub(super) async fn finish(&self, upload: Upload) {
+    /// Why an attempt failed to which `error` happened: another may have been faster, or the upload given up,
+    /// and the bytes taken away.
+    pub(super) async fn why_not_completed(&self, id: ArtifactId, error: Error) -> Error {
+        match self.metadata.find::<Upload>(&id.to_string()).await.map(|upload| upload.map(|upload| upload.state)) {
+            Ok(Some(State::Completed)) => Error::IdTaken,
+            Ok(Some(State::Aborted) | None) => Error::UploadNotFound,
+            Ok(Some(State::Open)) | Err(_) => error,
+        }
+    }
+
+    /// Marks an upload as completed when its artifact is there, by this attempt or by another, and removes what
+    /// is left of it.
+    pub(super) async fn finish(&self, upload: Upload, registered: Result<Artifact, Error>) -> Result<Artifact, Error> {
+        if !matches!(registered, Ok(_) | Err(Error::IdTaken)) {
+            return registered;
+        }
         let finished = match self.settle(upload, State::Completed).await {
-            Ok(Some(upload)) => self.remove_upload_bytes(&upload).await,
-            Ok(None) => Ok(()),
+            // Given up meanwhile, and with it the bytes.
+            Err(Error::UploadNotFound) => {
+                if let Ok(artifact) = registered {
+                    self.remove_any_version(artifact).await?;
+                }
+                return Err(Error::UploadNotFound);
+            }
+            Ok(upload) => self.remove_remains(&upload, registered.as_ref().ok()).await,
             Err(error) => Err(error),
         };
         if let Err(error) = finished {
-            tracing::warn!(error = %Chain(&error), "the remains of a completed upload are left to the sweeper");
+            warn!(error = %Chain(&error), "the remains of a completed upload are left to the sweeper");
+        }
+        registered
+    }
+
+    /// Removes what an upload has left that became `artifact`, if that is known.
+    async fn remove_remains(&self, upload: &Upload, artifact: Option<&Artifact>) -> Result<(), Error> {
+        self.remove_waiting(upload).await?;
+        match artifact {
+            // Later attempts may be under way; they see for themselves that they come too late.
+            Some(artifact) => self.remove_attempts(upload, artifact.content.revision).await,
+            None => Ok(()),
         }
     }
 
@@ -90,8 +125,7 @@ impl Service {
         self.check_size(&upload, waiting.bytes)?;
         let (mut upload, place) = self.claim_place(upload).await?;
         upload.received_type = direct.inspect(&pending).await?.and_then(|inspected| inspected.content_type);
-        let options = PutOptions { content_type: upload.mime().clone(), content_length: Some(waiting.bytes) };
-        if !storage.copy(&pending, &place.key, &options).await? {
+        if !place.copy_within(&pending, waiting.bytes, upload.mime()).await? {
             return Err(NOTHING_THERE);
         }
         let taken = async {
@@ -144,9 +178,8 @@ impl Service {
         let part = parts.list().await?.into_iter().next().ok_or(NOTHING_THERE)?;
         self.check_size(&upload, part.bytes)?;
         let (upload, place) = self.claim_place(upload).await?;
-        let options = PutOptions { content_type: upload.mime().clone(), content_length: Some(part.bytes) };
-        if !storage.copy(&parts.key_of(&part)?, &place.key, &options).await? {
-            return Err(NOTHING_THERE);
+        if !place.copy_within(&parts.key_of(&part)?, part.bytes, upload.mime()).await? {
+            return Err(REPLACED);
         }
         let content = Content {
             revision: upload.last_revision.unwrap_or(FIRST_REVISION),

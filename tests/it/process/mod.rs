@@ -11,3 +11,5 @@ mod jwks;
 mod secrets;
 mod sockets;
 mod start;
+
+pub(crate) use self::support::S3;

@@ -77,7 +77,9 @@ pub(in crate::http) async fn get(
 ) -> Result<Response, ApiError> {
     let artifact = store.artifact(id).await?;
     let disposition = disposition::of(&artifact, presentation.disposition.unwrap_or_default());
+    // The store's URL would be for GET alone.
     if presentation.redirect.unwrap_or_default()
+        && method == Method::GET
         && let Some(url) = url_in_store(&store, &artifact, &disposition).await?
     {
         let no_store = (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

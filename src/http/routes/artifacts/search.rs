@@ -6,6 +6,7 @@ use axum::http::{HeaderValue, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use url::form_urlencoded;
 use utoipa::{IntoParams, ToSchema};
 
 use super::super::super::AppState;
@@ -14,12 +15,13 @@ use super::super::super::error::ApiError;
 use super::super::super::extract::json::Json;
 use super::super::super::extract::limit::Limit;
 use super::super::super::extract::params::{None as NoParams, Params, from_pairs, query_pairs, scalar};
+use super::super::super::extract::size::Size;
 use super::super::super::openapi::{UsualErrors, UsualErrorsWithBody};
 use super::super::super::view::ArtifactView;
 use crate::domain::filename::MAX_FILENAME_BYTES;
 use crate::domain::id::SessionId;
 use crate::domain::scope::Scope;
-use crate::domain::search::{Filter, MetaTerm, MimePrefix, Order};
+use crate::domain::search::{Filter, MAX_PATH_BYTES, MetaTerm, MimePrefix, Order};
 use crate::domain::time::Timestamp;
 use crate::domain::words::words;
 use crate::policy::{ArtifactStore, SearchRequest};
@@ -27,6 +29,8 @@ use crate::policy::{ArtifactStore, SearchRequest};
 /// The most values of metadata, and the most words, in one search.
 const MAX_TERMS: usize = 20;
 const MAX_Q_BYTES: usize = 1024;
+/// The longest question: as long as a URL may be. As values, JSON can take a hundred times its size.
+const MAX_QUESTION_BYTES: usize = 64 * 1024;
 const META: &str = "meta.";
 
 /// What to search for. All that is given must hold.
@@ -55,11 +59,12 @@ pub(in crate::http) struct SearchQuery {
     #[schema(example = "docs/")]
     #[param(example = "docs/")]
     filename_prefix: Option<String>,
-    /// Values of metadata: texts, numbers, booleans; a path into nested objects has dots.
+    /// Values of metadata, at most 20: texts, numbers, booleans; a path into nested objects has dots and at most
+    /// 1024 bytes.
     #[schema(value_type = Object, example = json!({"project": "demo", "size.width": 1920}))]
     #[param(ignore)]
     meta: Map<String, Value>,
-    /// Words that are in the name or the summary, in any order and without regard to case.
+    /// Words that are in the name or the summary, in any order and without regard to case; at most 20.
     #[serde(deserialize_with = "scalar")]
     #[schema(example = "quarterly report")]
     #[param(example = "quarterly report")]
@@ -76,10 +81,14 @@ pub(in crate::http) struct SearchQuery {
     stored_before: Option<Timestamp>,
     /// At least so large.
     #[serde(deserialize_with = "scalar")]
-    min_bytes: Option<u64>,
+    #[schema(value_type = Option<u64>)]
+    #[param(value_type = Option<u64>)]
+    min_bytes: Option<Size>,
     /// At most so large.
     #[serde(deserialize_with = "scalar")]
-    max_bytes: Option<u64>,
+    #[schema(value_type = Option<u64>)]
+    #[param(value_type = Option<u64>)]
+    max_bytes: Option<Size>,
     /// `stored_at`, `filename` or `bytes`, with a `-` before it to descend. Default: `-stored_at`.
     #[serde(deserialize_with = "scalar")]
     #[schema(value_type = Option<String>, example = "-stored_at")]
@@ -100,16 +109,15 @@ impl SearchQuery {
     fn from_parameters(query: &str) -> Result<(Self, Vec<MetaTerm>), ApiError> {
         let (meta, others): (Vec<_>, Vec<_>) =
             query_pairs(query)?.into_iter().partition(|(name, _)| name.starts_with(META));
-        let path = |name: &str| name[META.len()..].to_owned();
-        let terms = meta.into_iter().map(|(name, value)| MetaTerm { path: path(&name), value }).collect();
+        let mut terms = Vec::new();
+        for (name, value) in meta {
+            add_term(&name[META.len()..], &Value::String(value), &mut terms)?;
+        }
         Ok((from_pairs(others)?, terms))
     }
 
     fn into_request(self, mut meta: Vec<MetaTerm>) -> Result<(SearchRequest, Option<String>), ApiError> {
-        collect_terms("meta", "", &self.meta, &mut meta)?;
-        if meta.len() > MAX_TERMS {
-            return Err(ApiError::field("meta", format!("must name at most {MAX_TERMS} values")));
-        }
+        collect_terms(&mut String::new(), &self.meta, &mut meta)?;
         if self.filename_prefix.as_ref().is_some_and(|prefix| prefix.len() > MAX_FILENAME_BYTES) {
             return Err(ApiError::field("filename_prefix", format!("must take at most {MAX_FILENAME_BYTES} bytes")));
         }
@@ -121,8 +129,8 @@ impl SearchQuery {
             words: self.q.map(|q| searched_words(&q)).transpose()?.unwrap_or_default(),
             stored_after: self.stored_after,
             stored_before: self.stored_before,
-            min_bytes: self.min_bytes,
-            max_bytes: self.max_bytes,
+            min_bytes: self.min_bytes.map(|size| size.0),
+            max_bytes: self.max_bytes.map(|size| size.0),
         };
         let limit = self.limit.unwrap_or_default().get();
         let request =
@@ -144,24 +152,34 @@ fn searched_words(q: &str) -> Result<std::collections::BTreeSet<String>, ApiErro
 }
 
 /// The values of nested objects. The recursion is bounded: the JSON parser refuses more than 128 levels.
-fn collect_terms(
-    field: &str,
-    path: &str,
-    members: &Map<String, Value>,
-    terms: &mut Vec<MetaTerm>,
-) -> Result<(), ApiError> {
+fn collect_terms(path: &mut String, members: &Map<String, Value>, terms: &mut Vec<MetaTerm>) -> Result<(), ApiError> {
+    let parent = path.len();
     for (name, value) in members {
-        let (field, path) = (format!("{field}.{name}"), format!("{path}{name}"));
+        path.push_str(name);
         match value {
             Value::Object(members) if !members.is_empty() => {
-                collect_terms(&field, &format!("{path}."), members, terms)?;
+                path.push('.');
+                collect_terms(path, members, terms)?;
             }
-            value => {
-                let term = MetaTerm::new(path, value);
-                terms.push(term.ok_or_else(|| ApiError::field(field, "must be text, a number or a boolean"))?);
-            }
+            value => add_term(path, value, terms)?,
         }
+        path.truncate(parent);
     }
+    Ok(())
+}
+
+fn add_term(path: &str, value: &Value, terms: &mut Vec<MetaTerm>) -> Result<(), ApiError> {
+    let refuse = |message| Err(ApiError::field(format!("{META}{path}"), message));
+    if path.len() > MAX_PATH_BYTES {
+        return refuse(format!("must have a path of at most {MAX_PATH_BYTES} bytes"));
+    }
+    if terms.len() == MAX_TERMS {
+        return Err(ApiError::field("meta", format!("must name at most {MAX_TERMS} values")));
+    }
+    let Some(term) = MetaTerm::new(path, value) else {
+        return refuse("must be text, a number or a boolean".to_owned());
+    };
+    terms.push(term);
     Ok(())
 }
 
@@ -204,17 +222,26 @@ pub(in crate::http) async fn list(
     let query = uri.query().unwrap_or_default();
     let (parameters, meta) = SearchQuery::from_parameters(query)?;
     let page = search(&store, &state, parameters.into_request(meta)?).await?;
-    let next = page.next_cursor.as_ref().and_then(|cursor| {
-        let others = query.split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("cursor="));
-        let query: String = others.map(|pair| format!("{pair}&")).collect();
-        let url = state.location(&format!("{}?{query}cursor={cursor}", uri.path()))?;
-        HeaderValue::try_from(format!("<{}>; rel=\"next\"", url.to_str().ok()?)).ok()
-    });
+    let link = match &page.next_cursor {
+        Some(cursor) => link_to_next(&state, &uri, cursor)?,
+        None => None,
+    };
     let mut response = Answer(page).into_response();
-    if let Some(next) = next {
-        response.headers_mut().insert(header::LINK, next);
+    if let Some(link) = link {
+        response.headers_mut().insert(header::LINK, link);
     }
     Ok(response)
+}
+
+/// The `Link` field that leads to the same search behind `cursor`.
+fn link_to_next(state: &AppState, uri: &Uri, cursor: &str) -> Result<Option<HeaderValue>, ApiError> {
+    let mut pairs = query_pairs(uri.query().unwrap_or_default())?;
+    pairs.retain(|(name, _)| name != "cursor");
+    pairs.push(("cursor".to_owned(), cursor.to_owned()));
+    // Written anew: what comes in need not be ASCII.
+    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+    let url = state.location(&format!("{}?{query}", uri.path()));
+    Ok(url.and_then(|url| HeaderValue::try_from(format!("<{}>; rel=\"next\"", url.to_str().ok()?)).ok()))
 }
 
 /// Search files, with the question in a JSON body
@@ -231,7 +258,7 @@ pub(in crate::http) async fn post(
     store: ArtifactStore,
     State(state): State<AppState>,
     _: Params<NoParams>,
-    Json(query): Json<SearchQuery>,
+    Json(query): Json<SearchQuery, MAX_QUESTION_BYTES>,
 ) -> Result<Answer<Page>, ApiError> {
     Ok(Answer(search(&store, &state, query.into_request(Vec::new())?).await?))
 }

@@ -2,10 +2,12 @@
 
 mod client;
 mod paced;
+mod pages;
 mod providers;
+mod signed;
 mod storage;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use artifactd::auth::{AuthOptions, Authenticator, ClaimNames, KeySource};
 use artifactd::clock::{Clock, ManualClock, SystemClock};
@@ -15,7 +17,8 @@ use artifactd::domain::ttl::Ttl;
 use artifactd::http::{AllowedOrigins, AppState, Gate, router};
 use artifactd::metadata::MetadataStore;
 use artifactd::policy::sweeper::Swept;
-use artifactd::policy::{Limits, Service};
+use artifactd::policy::{Limits, Service, Stores};
+use artifactd::secret::Secret;
 use artifactd::signing::SigningKeys;
 use artifactd::storage::{Key, Storage};
 use axum::Router;
@@ -25,8 +28,10 @@ use serde_json::{Value, json};
 
 pub(super) use self::client::{Call, Client, Form, Reply, Stored, assert_problem};
 pub(super) use self::paced::{Paced, broken_body};
+pub(super) use self::pages::{names_of, store_file};
 pub(super) use self::providers::{Pair, Providers};
-pub(super) use self::storage::{PacedCopying, Trouble, Troubled};
+pub(super) use self::signed::Ticket;
+pub(super) use self::storage::{PacedCopy, PacedCopying, Trouble, Troubled};
 
 /// Runs each case on each pair of providers.
 macro_rules! on_every_pair {
@@ -47,6 +52,9 @@ macro_rules! on_every_pair {
         }
     };
 }
+
+/// Where clients believe the service to be.
+pub(super) const HOST: &str = "service.test";
 
 /// What signs and verifies tokens.
 pub(super) const SECRET: &str = "a secret of the tests, 32 bytes or more";
@@ -69,6 +77,8 @@ pub(super) struct TestApp {
     /// The sandbox of tokens that name none; no other test has it.
     pub(super) sandbox: String,
     providers: Providers,
+    /// What follows URLs out of this process.
+    http: OnceLock<reqwest::Client>,
 }
 
 /// What a test may choose about its service.
@@ -77,7 +87,10 @@ pub(super) struct Options {
     pub(super) auth: AuthOptions,
     pub(super) public_url: Option<&'static str>,
     pub(super) max_requests: u32,
+    /// The first makes signatures and cursors, all are accepted.
+    pub(super) signing_secrets: Vec<&'static str>,
     pub(super) body_memory: usize,
+    pub(super) clock: Arc<ManualClock>,
 }
 
 impl TestApp {
@@ -110,21 +123,39 @@ impl TestApp {
             },
             public_url: None,
             max_requests: 1024,
+            signing_secrets: vec![SIGNING_SECRET],
             body_memory: 256 * 1024 * 1024,
+            // Providers note when they stored something by their own clocks, so ours starts where theirs are.
+            clock: Arc::new(ManualClock::new(SystemClock.now())),
         };
         choose(&mut options);
-        let sandbox = options.auth.sandbox.to_string();
-        // Providers note when they stored something by their own clocks, so ours starts where theirs are.
-        let clock = Arc::new(ManualClock::new(SystemClock.now()));
+        let (sandbox, clock) = (options.auth.sandbox.to_string(), options.clock);
         let Providers { stores, metadata, .. } = providers.clone();
         let storage = Arc::clone(stores.for_scope(Scope::Session));
         let service = Service::new(metadata, stores, clock.clone(), options.limits);
         let gate = Gate::new(options.max_requests);
         let authenticator = Authenticator::new(options.auth, clock.clone()).unwrap();
-        let signing = SigningKeys::new(&SIGNING_SECRET.to_owned().into(), &[]);
+        let secrets: Vec<Secret> = options.signing_secrets.iter().map(|secret| (*secret).to_owned().into()).collect();
+        let signing = SigningKeys::new(&secrets[0], &secrets[1..]);
         let state = AppState::new(service.clone(), authenticator, signing, gate.clone(), options.public_url);
         let state = state.with_body_memory(options.body_memory);
-        Self { router: router(state, AllowedOrigins::None), service, storage, clock, gate, sandbox, providers }
+        let (router, http) = (router(state, AllowedOrigins::None), OnceLock::new());
+        Self { router, service, storage, clock, gate, sandbox, providers, http }
+    }
+
+    /// The same service after a restart.
+    pub(super) fn restarted(&self) -> Self {
+        self.beside(|storage| storage)
+    }
+
+    /// Another process of the same service; what it does with the storage may be watched.
+    pub(super) fn beside(&self, change: impl FnOnce(Arc<dyn Storage>) -> Arc<dyn Storage>) -> Self {
+        let providers = self.providers.clone();
+        let storage = change(providers.of(Scope::Session));
+        Self::with(providers.with_stores(Stores::one(storage)), |options| {
+            options.auth.sandbox = self.sandbox.parse().unwrap();
+            options.clock = self.clock.clone();
+        })
     }
 
     /// The same providers under a service that is set up as `choose` wants it.
@@ -194,6 +225,12 @@ impl TestApp {
         keys
     }
 
+    /// The keys of uploads in parts that are under way in the store itself.
+    pub(super) async fn keys_in_parts(&self) -> Vec<String> {
+        self.service.drained().await;
+        self.providers.keys_in_parts().await
+    }
+
     /// The keys under which this provider has bytes, when all work behind the requests is done.
     pub(super) async fn keys_in(&self, storage: &dyn Storage) -> Vec<String> {
         self.service.drained().await;
@@ -214,6 +251,11 @@ impl TestApp {
     /// Where the records are.
     pub(super) fn metadata(&self) -> &dyn MetadataStore {
         &*self.providers.metadata
+    }
+
+    /// Whether signed URLs lead to the store itself.
+    pub(super) fn is_direct(&self) -> bool {
+        self.storage.direct().is_some()
     }
 
     pub(super) fn storage_name(&self) -> &'static str {

@@ -13,6 +13,7 @@ use artifactd::storage::sqlite::SqliteStorage;
 use tempfile::TempDir;
 
 use super::storage::Corner;
+use crate::process::S3;
 
 /// Where bytes and where records are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +29,8 @@ pub(crate) enum Pair {
 pub(crate) struct Providers {
     pub(crate) stores: Stores,
     pub(crate) metadata: Arc<dyn MetadataStore>,
+    /// The part of the bucket, if there is one.
+    corner: Option<String>,
     _folder: Option<Arc<TempDir>>,
 }
 
@@ -37,6 +40,7 @@ impl Providers {
             Pair::Memory => Self {
                 stores: Stores::one(Arc::new(MemoryStorage::default())),
                 metadata: Arc::new(MemoryMetadata::new()),
+                corner: None,
                 _folder: None,
             },
             Pair::FilesystemSqlite => {
@@ -44,6 +48,7 @@ impl Providers {
                 Self {
                     stores: Stores::one(filesystem(&folder)),
                     metadata: Arc::new(SqliteMetadata::open(&folder.path().join("metadata.db")).unwrap()),
+                    corner: None,
                     _folder: Some(Arc::new(folder)),
                 }
             }
@@ -52,6 +57,7 @@ impl Providers {
                 Self {
                     stores: Stores::one(sqlite(&folder)),
                     metadata: Arc::new(SqliteMetadata::open(&folder.path().join("metadata.db")).unwrap()),
+                    corner: None,
                     _folder: Some(Arc::new(folder)),
                 }
             }
@@ -61,6 +67,7 @@ impl Providers {
                 Self {
                     stores: Stores::one(Arc::new(Corner::new(bucket, &name))),
                     metadata: Arc::new(RedisMetadata::connect(&variable("REDIS_URL"), &name).unwrap()),
+                    corner: Some(name),
                     _folder: None,
                 }
             }
@@ -73,6 +80,7 @@ impl Providers {
         Self {
             stores: Stores::per_scope(Arc::new(MemoryStorage::default()), filesystem(&folder), sqlite(&folder)),
             metadata: Arc::new(MemoryMetadata::new()),
+            corner: None,
             _folder: Some(Arc::new(folder)),
         }
     }
@@ -92,6 +100,14 @@ impl Providers {
     /// The storage of a scope.
     pub(crate) fn of(&self, scope: Scope) -> Arc<dyn Storage> {
         Arc::clone(self.stores.for_scope(scope))
+    }
+
+    /// The keys of uploads in parts that the store itself has.
+    pub(crate) async fn keys_in_parts(&self) -> Vec<String> {
+        match &self.corner {
+            Some(corner) => S3::from_environment().keys_in_parts(&format!("{corner}/")).await,
+            None => Vec::new(),
+        }
     }
 
     /// These providers with other metadata.
