@@ -12,12 +12,12 @@ use bytes::Bytes;
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use multer::{Field, Multipart};
 
-use super::super::budget::{self, Budget, Share};
-use super::super::error::ApiError;
 use super::body::{self, Collected};
 use super::params::Pairs;
 use crate::domain::Invalid;
 use crate::domain::media_type::MediaType;
+use crate::http::budget::{self, Budget, Share};
+use crate::http::error::ApiError;
 use crate::policy::{ArtifactStore, Incoming, Staged};
 use crate::storage::BodyError;
 

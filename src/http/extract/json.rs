@@ -8,11 +8,11 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, Error as _, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::super::AppState;
-use super::super::budget::{Budget, Held};
-use super::super::error::ApiError;
 use super::body;
 use crate::domain::meta::Meta;
+use crate::http::AppState;
+use crate::http::budget::{Budget, Held};
+use crate::http::error::ApiError;
 
 /// Enough for every JSON body but that of a store, and so much more than `meta` may take that too
 /// large a `meta` is answered as such.

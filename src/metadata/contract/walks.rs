@@ -88,10 +88,12 @@ impl Churn {
 
     /// Some go and some come.
     async fn go_on(&mut self, store: &Store) {
-        for artifact in self.leaving.drain(..10) {
+        let deletions = self.leaving.drain(..10).map(|artifact| async move {
             let garbage = Garbage { key: artifact.key(), ..garbage(1, at(0)) };
-            assert_eq!(store.delete_artifact(&artifact, &garbage).await.unwrap(), Replaced::Done);
-        }
+            store.delete_artifact(&artifact, &garbage).await.unwrap()
+        });
+        let outcomes = futures::future::join_all(deletions).await;
+        assert!(outcomes.iter().all(|outcome| *outcome == Replaced::Done));
         self.arrive(store).await;
     }
 

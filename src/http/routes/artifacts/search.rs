@@ -9,21 +9,21 @@ use serde_json::{Map, Value};
 use url::form_urlencoded;
 use utoipa::{IntoParams, ToSchema};
 
-use super::super::super::AppState;
-use super::super::super::cursor::Cursors;
-use super::super::super::error::ApiError;
-use super::super::super::extract::json::Json;
-use super::super::super::extract::limit::Limit;
-use super::super::super::extract::params::{None as NoParams, Params, from_pairs, query_pairs, scalar};
-use super::super::super::extract::size::Size;
-use super::super::super::openapi::{UsualErrors, UsualErrorsWithBody};
-use super::super::super::view::ArtifactView;
 use crate::domain::filename::MAX_FILENAME_BYTES;
 use crate::domain::id::SessionId;
 use crate::domain::scope::Scope;
 use crate::domain::search::{Filter, MAX_PATH_BYTES, MetaTerm, MimePrefix, Order};
 use crate::domain::time::Timestamp;
 use crate::domain::words::words;
+use crate::http::AppState;
+use crate::http::cursor::Cursors;
+use crate::http::error::ApiError;
+use crate::http::extract::json::Json;
+use crate::http::extract::limit::Limit;
+use crate::http::extract::params::{None as NoParams, Params, from_pairs, query_pairs, scalar};
+use crate::http::extract::size::Size;
+use crate::http::openapi::{UsualErrors, UsualErrorsWithBody};
+use crate::http::view::ArtifactView;
 use crate::policy::{ArtifactStore, SearchRequest};
 
 /// The most values of metadata, and the most words, in one search.

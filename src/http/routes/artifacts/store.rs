@@ -6,18 +6,18 @@ use axum::http::request::Parts;
 use axum::response::Response;
 use utoipa::ToSchema;
 
-use super::super::super::AppState;
-use super::super::super::budget::{Budget, Held};
-use super::super::super::error::ApiError;
-use super::super::super::extract::body;
-use super::super::super::extract::form::{self, Form, MaxFiles};
-use super::super::super::extract::json;
-use super::super::super::extract::params::{Pairs, from_pairs, own_pairs};
-use super::super::super::openapi::{Binary, Conflict, DigestMismatch, SessionNotFound, UsualErrorsWithBody};
-use super::super::super::view::{self, ArtifactView};
 use super::file::{Attributes, StoreDocument, refuse_content_digest};
 use crate::domain::artifact::{Artifact, UploadedVia};
 use crate::domain::media_type::MediaType;
+use crate::http::AppState;
+use crate::http::budget::{Budget, Held};
+use crate::http::error::ApiError;
+use crate::http::extract::body;
+use crate::http::extract::form::{self, Form, MaxFiles};
+use crate::http::extract::json;
+use crate::http::extract::params::{Pairs, from_pairs, own_pairs};
+use crate::http::openapi::{Binary, Conflict, DigestMismatch, SessionNotFound, UsualErrorsWithBody};
+use crate::http::view::{self, ArtifactView};
 use crate::policy::{ArtifactStore, Incoming};
 
 /// The media type of a JSON body that holds the bytes.
