@@ -527,6 +527,32 @@ async fn a_page_has_as_many_items_as_asked_for() {
 }
 
 #[tokio::test]
+async fn a_page_of_much_metadata_ends_early() {
+    let app = TestApp::in_memory().await;
+    let alice = app.user("alice").naming("s1");
+    let meta = json!({ "x": "y".repeat(16_000) });
+    let item = |n: usize| json!({ "text": "x", "filename": format!("a/{n:03}"), "meta": meta });
+    for items in [0..70, 70..140] {
+        let items: Vec<Value> = items.map(item).collect();
+        alice.post("/v1/artifacts/batch").json(json!({ "items": items })).await.expect(200);
+    }
+    let expected: Vec<String> = (0..140).map(|n| format!("a/{n:03}")).collect();
+    for (path, query) in [
+        ("/v1/artifacts", "order=filename"),
+        ("/v1/artifacts", "order=filename&max_bytes=1&q=a"),
+        ("/v1/sessions/s1/artifacts", "prefix=a/&delimiter=/"),
+        ("/v1/sessions/s1/artifacts", ""),
+    ] {
+        let pages = alice.pages(path, query, 1000).await;
+        assert_eq!(pages.iter().flat_map(Reply::names).collect::<Vec<_>>(), expected, "{path}?{query}");
+        for page in &pages {
+            assert!(page.body.len() < 3 * 1024 * 1024, "{path}?{query}: {} bytes", page.body.len());
+        }
+        assert!(pages.len() > 1);
+    }
+}
+
+#[tokio::test]
 async fn what_is_no_question_is_refused_by_name() {
     let app = TestApp::in_memory().await;
     let alice = app.user("alice");
