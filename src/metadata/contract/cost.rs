@@ -106,8 +106,8 @@ fn numbered(partition: &Partition, number: usize) -> Artifact {
     artifact.session = Some(SessionUse { id: format!("chat-{}", number % 4).parse().unwrap(), began: at(0) });
     let mime = if number % 1_000 == 3 { "video/mp4" } else { ["image/png", "image/jpeg", "text/plain"][number % 3] };
     artifact.description.mime = mime.parse().unwrap();
-    artifact.description.meta = meta_of(json!({"half": number % 2 == 0, "rare": number % 500 == 7}));
-    let half = if number % 2 == 0 { "half" } else { "other" };
+    artifact.description.meta = meta_of(json!({"half": number.is_multiple_of(2), "rare": number % 500 == 7}));
+    let half = if number.is_multiple_of(2) { "half" } else { "other" };
     artifact.description.summary = format!("{half} w{}", number % 100).parse().unwrap();
     artifact
 }
