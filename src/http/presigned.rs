@@ -67,7 +67,8 @@ fn headers_of(grant: &Grant) -> BTreeMap<String, String> {
 /// Where the request was sent to. Nobody but the caller gets a URL with it.
 fn requested_base(parts: &Parts) -> Option<String> {
     let host = parts.uri.authority().map(Authority::as_str).or_else(|| text(&parts.headers, &header::HOST))?;
-    let host: Authority = host.parse().ok()?;
+    // Without a user name: a URL would lead elsewhere than it seems to.
+    let host: Authority = host.parse().ok().filter(|_| !host.contains('@'))?;
     let scheme = match text(&parts.headers, "x-forwarded-proto") {
         Some("https") => "https",
         _ => "http",

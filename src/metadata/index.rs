@@ -227,3 +227,143 @@ pub(super) fn after_prefix(prefix: &[u8]) -> Vec<u8> {
 pub(super) fn just_after(text: &[u8]) -> Vec<u8> {
     [text, &[0]].concat()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::artifact::SessionUse;
+    use crate::domain::scope::Partition;
+    use crate::metadata::contract::{artifact, at as instant};
+
+    fn described() -> Artifact {
+        let mut artifact = artifact(1);
+        artifact.content.bytes = 258;
+        artifact.description.filename = Some("a.txt".parse().unwrap());
+        artifact.description.mime = "Text/Plain; charset=utf-8".parse().unwrap();
+        artifact.description.summary = "One".parse().unwrap();
+        artifact.description.meta = json!({"n": {"m": 1}, "list": [1], "null": null}).try_into().unwrap();
+        artifact.session = Some(SessionUse { id: "chat".parse().unwrap(), began: instant(0) });
+        artifact
+    }
+
+    /// Entries are kept: with another form, those of older records would neither be found nor removed.
+    #[test]
+    fn the_form_of_entries_is_that_of_earlier_versions() {
+        let artifact = described();
+        let id = artifact.id.as_bytes().as_slice();
+        let stored = [1_767_225_600_001_i64.to_be_bytes().as_slice(), id].concat();
+        let [meta, one, a, txt] =
+            [0xdf59_609e_aaa0_3540, 0xc78f_d433_ce22_648b, 0x7ffd_7b63_d93f_7f99, 0x323e_9c66_db56_3a64]
+                .map(u64::to_be_bytes);
+        let entry = |parts: &[&[u8]]| parts.concat();
+        let expected = BTreeSet::from([
+            entry(&[b"s", &stored]),
+            entry(&[b"na.txt\0", id]),
+            entry(&[b"b\0\0\0\0\0\0\x01\x02", id]),
+            entry(&[b"m\0\0\0\0\0\0\0\0text/plain\0", &stored]),
+            entry(&[b"m", &meta, b"text/plain\0", &stored]),
+            entry(&[b"t", &meta, &stored]),
+            entry(&[b"t", &one, &stored]),
+            entry(&[b"t", &a, &stored]),
+            entry(&[b"t", &txt, &stored]),
+        ]);
+        assert_eq!(entries_of(&artifact), expected);
+    }
+
+    #[test]
+    fn a_session_is_a_list_only_where_there_can_be_others() {
+        let in_session = described();
+        let sandbox = in_session.partition.sandbox().clone();
+        let partition = Partition::User { sandbox, user: "alice".parse().unwrap() };
+        let of_user = Artifact { partition, ..in_session.clone() };
+        let more: Vec<Entry> = entries_of(&of_user).difference(&entries_of(&in_session)).cloned().collect();
+        let list = List::of(Term::session(&"chat".parse().unwrap()));
+        assert_eq!(more, [list.entry(&position(&of_user, SortKey::StoredAt))]);
+    }
+
+    #[test]
+    fn positions_are_in_the_order_of_what_they_stand_for() {
+        let mut artifact = described();
+        let mut assert_rises = |key, changes: &[&dyn Fn(&mut Artifact)]| {
+            let positions = changes.iter().map(|change| {
+                change(&mut artifact);
+                let position = position(&artifact, key);
+                assert_eq!(id_of(&position), Some(artifact.id));
+                position
+            });
+            assert!(positions.collect::<Vec<_>>().is_sorted_by(|a, b| a < b && !b.starts_with(a)));
+        };
+        let named =
+            |name: &'static str| move |artifact: &mut Artifact| artifact.description.filename = name.parse().ok();
+        assert_rises(
+            SortKey::Filename,
+            &[&named(""), &named("a"), &named("a b"), &named("a/b"), &named("aa"), &named("é")],
+        );
+        let sized = |bytes| move |artifact: &mut Artifact| artifact.content.bytes = bytes;
+        assert_rises(SortKey::Bytes, &[&sized(0), &sized(255), &sized(256), &sized(5 << 40)]);
+        let stored = |millis| move |artifact: &mut Artifact| artifact.stored_at = instant(millis);
+        assert_rises(SortKey::StoredAt, &[&stored(0), &stored(255), &stored(256), &stored(1 << 40)]);
+    }
+
+    #[test]
+    fn a_range_holds_its_list_and_nothing_else() {
+        let (term, other) = (Term::word("one"), Term::word("two"));
+        let lists = [
+            List::all(SortKey::StoredAt),
+            List::all(SortKey::Filename),
+            List::all(SortKey::Bytes),
+            List::of(term),
+            List::of(other),
+            List::of_type(term, "text/plain"),
+            List::of_type(term, "text/plainer"),
+            List::of_type(other, "text/plain"),
+            List::of_type(Term::NONE, "text/plain"),
+        ];
+        for list in &lists {
+            for position in [&[0; 24][..], &[0xff; 24]] {
+                let entry = list.entry(position);
+                assert_eq!(list.position_of(&entry), position);
+                let holding: Vec<&List> = lists.iter().filter(|list| list.whole().contains(&entry)).collect();
+                assert_eq!(holding, [list]);
+            }
+        }
+        let types = List::of_types(term, "text/plain").whole();
+        let among_types = lists.iter().map(|list| types.contains(&list.entry(&[0xff; 24])));
+        assert_eq!(among_types.filter(|is_in| *is_in).count(), 2);
+    }
+
+    #[test]
+    fn an_entry_tells_its_media_type() {
+        let entry = List::of_type(Term::word("one"), "text/plain").entry(&[0; 24]);
+        assert_eq!(type_of(&entry), Some("text/plain"));
+        assert_eq!(type_of(b"m"), None);
+    }
+
+    #[test]
+    fn different_things_are_different_terms() {
+        let meta = |path: &str, value: &str| Term::meta(&MetaTerm { path: path.to_owned(), value: value.to_owned() });
+        let terms = [
+            meta("a", "bc"),
+            meta("ab", "c"),
+            meta("", "abc"),
+            Term::word("abc"),
+            Term::session(&"abc".parse().unwrap()),
+            Term::NONE,
+        ];
+        for (number, term) in terms.iter().enumerate() {
+            assert!(!terms[..number].contains(term));
+        }
+    }
+
+    #[test]
+    fn what_comes_after_a_prefix_is_behind_all_that_begin_with_it() {
+        for (prefix, after) in
+            [(&b"a"[..], &b"b"[..]), (b"a\xff", b"b"), (b"\xff\xff", b"\xff\xff\xff"), (b"a\0", b"a\x01")]
+        {
+            assert_eq!(after_prefix(prefix), after);
+        }
+        assert_eq!(just_after(b"a"), b"a\0");
+    }
+}

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use futures::stream::BoxStream;
 use futures::{StreamExt as _, TryStreamExt as _};
 use sha2::{Digest as _, Sha256};
 use tracing::warn;
 
 use super::meter::{Announced, Meter};
-use super::store::Incoming;
 use super::{Error, Service};
 use crate::domain::artifact::{Artifact, Content};
 use crate::domain::digest::Sha256Digest;
@@ -15,6 +15,16 @@ use crate::domain::grid::{GridKey, Revision};
 use crate::domain::media_type::MediaType;
 use crate::fault::{Chain, Fault};
 use crate::storage::{BodyError, ByteStream, Key, PutError, PutOptions, Storage, exactly};
+
+/// Bytes on their way from a caller.
+pub struct Incoming {
+    /// The bytes.
+    pub body: BoxStream<'static, Result<bytes::Bytes, BodyError>>,
+    /// How many, if announced.
+    pub length: Option<u64>,
+    /// Their digest, if announced.
+    pub sha256: Option<Sha256Digest>,
+}
 
 /// A key with a provider.
 #[derive(Clone)]

@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use futures::stream::BoxStream;
-
 use super::access::Action;
-use super::place::{Place, Written};
+use super::place::{Incoming, Place, Written};
 use super::register::Draft;
 use super::{ArtifactStore, Error, Service, TtlChoice};
 use crate::clock::new_artifact_id;
@@ -25,16 +23,6 @@ pub struct NewArtifact {
     pub ttl: TtlChoice,
     /// What it is.
     pub description: Description,
-}
-
-/// Bytes on their way from a caller.
-pub struct Incoming {
-    /// The bytes.
-    pub body: BoxStream<'static, Result<bytes::Bytes, BodyError>>,
-    /// How many, if announced.
-    pub length: Option<u64>,
-    /// Their digest, if announced.
-    pub sha256: Option<Sha256Digest>,
 }
 
 /// Bytes that have arrived before it is known what they are. They are removed when this is dropped.

@@ -1,7 +1,7 @@
 //! Changing records and replacing bytes.
 
 use super::access::Action;
-use super::store::Incoming;
+use super::place::Incoming;
 use super::{ArtifactStore, Error, Expectation, TtlChoice};
 use crate::domain::artifact::{Artifact, Description};
 use crate::domain::filename::Filename;

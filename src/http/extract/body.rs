@@ -10,10 +10,10 @@ use bytes::{Bytes, BytesMut};
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
 
-use super::super::budget::{Budget, Held};
-use super::super::error::ApiError;
 use crate::domain::digest::Sha256Digest;
 use crate::domain::media_type::MediaType;
+use crate::http::budget::{Budget, Held};
+use crate::http::error::ApiError;
 use crate::storage::BodyError;
 
 /// A body of at most this size is not counted: the number of requests under way bounds them.
@@ -35,8 +35,8 @@ pub(in crate::http) fn stream(body: Body) -> BoxStream<'static, Result<Bytes, Bo
     .boxed()
 }
 
-/// All of a body that has at most `limit` bytes. What is announced is taken from the budget at once, the rest
-/// as it comes.
+/// All of a body that has at most `limit` bytes. They are taken from the budget as they come: what is only
+/// announced keeps nobody else out.
 pub(in crate::http) async fn whole(
     headers: &HeaderMap,
     body: Body,
@@ -45,11 +45,8 @@ pub(in crate::http) async fn whole(
 ) -> Result<Held, ApiError> {
     let limit = limit.min(budget.bytes());
     let mut share = budget.share(FREE_BYTES);
-    if let Some(announced) = content_length(headers) {
-        let announced = usize::try_from(announced).ok().filter(|announced| *announced <= limit);
-        if !share.cover(announced.ok_or(ApiError::TooLarge { limit })?) {
-            return Err(ApiError::NoRoom);
-        }
+    if content_length(headers).is_some_and(|announced| announced > limit as u64) {
+        return Err(ApiError::TooLarge { limit });
     }
     match collect(&mut stream(body), limit, |bytes| share.cover(bytes)).await? {
         Collected::Whole(bytes) => Ok(Held { bytes, share: Arc::new(share) }),

@@ -8,25 +8,25 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, Error as _, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::super::AppState;
-use super::super::budget::{Budget, Held};
-use super::super::error::ApiError;
 use super::body;
 use crate::domain::meta::Meta;
+use crate::http::AppState;
+use crate::http::budget::{Budget, Held};
+use crate::http::error::ApiError;
 
 /// Enough for every JSON body but that of a store, and so much more than `meta` may take that too
 /// large a `meta` is answered as such.
 pub(in crate::http) const MAX_JSON_BYTES: usize = 2 * 1024 * 1024;
 
-/// A JSON body.
-pub(in crate::http) struct Json<T>(pub T);
+/// A JSON body of at most so many bytes.
+pub(in crate::http) struct Json<T, const MAX_BYTES: usize = MAX_JSON_BYTES>(pub T);
 
-impl<T: DeserializeOwned> FromRequest<AppState> for Json<T> {
+impl<T: DeserializeOwned, const MAX_BYTES: usize> FromRequest<AppState> for Json<T, MAX_BYTES> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, ApiError> {
         let (parts, body) = request.into_parts();
-        let text = read(&parts.headers, body, MAX_JSON_BYTES, &state.bodies).await?;
+        let text = read(&parts.headers, body, MAX_BYTES, &state.bodies).await?;
         parse(&text.bytes).map(Self)
     }
 }
@@ -65,7 +65,7 @@ impl<T: DeserializeOwned + Default> FromRequest<AppState> for OptionalJson<T> {
         if request.body().is_end_stream() {
             return Ok(Self(T::default()));
         }
-        Json::from_request(request, state).await.map(|Json(value)| Self(value))
+        <Json<T>>::from_request(request, state).await.map(|Json(value)| Self(value))
     }
 }
 

@@ -11,7 +11,7 @@ use serde::de::value::MapDeserializer;
 use serde::de::{DeserializeOwned, Deserializer, Error as _};
 use serde_json::Value;
 
-use super::super::error::ApiError;
+use crate::http::error::ApiError;
 
 /// The parameter that names a session; every call understands it.
 pub(super) const SESSION_PARAMETER: &str = "session_id";

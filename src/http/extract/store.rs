@@ -5,10 +5,10 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use tracing::Span;
 
-use super::super::AppState;
-use super::super::error::ApiError;
 use super::params::{SESSION_PARAMETER, query_pairs};
 use crate::domain::id::SessionId;
+use crate::http::AppState;
+use crate::http::error::ApiError;
 use crate::policy::{ArtifactStore, Plan};
 
 /// The header that names a session.

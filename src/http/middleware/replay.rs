@@ -19,11 +19,11 @@ use http_body_util::BodyExt as _;
 use parking_lot::Mutex;
 use sha2::{Digest as _, Sha256};
 
-use super::super::AppState;
-use super::super::error::ApiError;
-use super::super::extract::body;
 use super::request_id;
 use crate::domain::digest::Sha256Digest;
+use crate::http::AppState;
+use crate::http::error::ApiError;
+use crate::http::extract::body;
 use crate::policy::{ArtifactStore, BodyPrint, Claim, Claimed, SavedAnswer};
 
 const HEADER: HeaderName = HeaderName::from_static("idempotency-key");

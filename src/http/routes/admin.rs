@@ -4,11 +4,11 @@ use axum::Json as Answer;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::super::error::ApiError;
-use super::super::extract::params::{None as NoParams, Params};
-use super::super::openapi::UsualErrors;
 use crate::domain::scope::Scope;
 use crate::fault::FaultKind;
+use crate::http::error::ApiError;
+use crate::http::extract::params::{None as NoParams, Params};
+use crate::http::openapi::UsualErrors;
 use crate::policy::sweeper::Swept;
 use crate::policy::{ArtifactStore, Checked, ScopeStats};
 

@@ -5,16 +5,16 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::super::AppState;
-use super::super::cursor::Cursors;
-use super::super::error::ApiError;
-use super::super::extract::limit::Limit;
-use super::super::extract::params::{Params, text};
-use super::super::extract::path::PathId;
-use super::super::openapi::{SessionNotFound, UsualErrors};
-use super::super::view::ArtifactView;
 use crate::domain::filename::MAX_FILENAME_BYTES;
 use crate::domain::id::SessionId;
+use crate::http::AppState;
+use crate::http::cursor::Cursors;
+use crate::http::error::ApiError;
+use crate::http::extract::limit::Limit;
+use crate::http::extract::params::{Params, text};
+use crate::http::extract::path::PathId;
+use crate::http::openapi::{SessionNotFound, UsualErrors};
+use crate::http::view::ArtifactView;
 use crate::policy::{ArtifactStore, DirectoryRequest};
 
 #[derive(Debug, Default, Deserialize, IntoParams)]

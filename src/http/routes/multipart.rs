@@ -3,23 +3,12 @@
 use std::collections::BTreeMap;
 
 use axum::Json as Answer;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::super::AppState;
-use super::super::error::ApiError;
-use super::super::extract::json::{self, Json, OptionalJson};
-use super::super::extract::life::UrlLife;
-use super::super::extract::params::{None as NoParams, Params, text};
-use super::super::extract::path::PathId;
-use super::super::openapi::{
-    Conflict, DigestMismatch, SessionNotFound, UploadIncomplete, UploadNotFound, UsualErrors, UsualErrorsWithBody,
-};
-use super::super::presigned::Urls;
-use super::super::view::{self, ArtifactView};
 use super::uploads::UploadOrder;
 use crate::domain::filename::Filename;
 use crate::domain::id::ArtifactId;
@@ -27,6 +16,17 @@ use crate::domain::meta::Meta;
 use crate::domain::part::{MAX_PART_BYTES, MAX_PARTS, MIN_PART_BYTES, PartNumber};
 use crate::domain::summary::Summary;
 use crate::domain::upload::{State as UploadState, Upload};
+use crate::http::AppState;
+use crate::http::error::ApiError;
+use crate::http::extract::json::{self, Json, OptionalJson};
+use crate::http::extract::life::UrlLife;
+use crate::http::extract::params::{None as NoParams, Params, text};
+use crate::http::extract::path::{PathId, PathPart};
+use crate::http::openapi::{
+    Conflict, DigestMismatch, SessionNotFound, UploadIncomplete, UploadNotFound, UsualErrors, UsualErrorsWithBody,
+};
+use crate::http::presigned::Urls;
+use crate::http::view::{self, ArtifactView};
 use crate::policy::{ArtifactStore, CompletedPart, Completion, NewMultipart, Progress};
 
 /// How long parts can be sent when nothing is said: a day.
@@ -213,11 +213,9 @@ pub(in crate::http) struct PartQuery {
 pub(in crate::http) async fn presign_one(
     store: ArtifactStore,
     urls: Urls,
-    Path((id, number)): Path<(String, String)>,
+    PathPart(id, number): PathPart,
     Params(query): Params<PartQuery>,
 ) -> Result<Answer<PartTicket>, ApiError> {
-    let id = id.parse().map_err(|error| ApiError::field("id", error))?;
-    let number = number.parse().map_err(|error| ApiError::field("part_number", error))?;
     let ticket = tickets(&store, &urls, id, &[number], query.expires).await?.pop();
     ticket.map(Answer).ok_or_else(|| ApiError::field("part_number", "must be given"))
 }

@@ -6,14 +6,14 @@ use axum::http::header::ETAG;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 
-use super::super::AppState;
-use super::super::conditional;
-use super::super::error::ApiError;
-use super::super::extract::body;
-use super::super::openapi::{
+use crate::http::AppState;
+use crate::http::conditional;
+use crate::http::error::ApiError;
+use crate::http::extract::body;
+use crate::http::openapi::{
     AccessDenied, ArtifactExpired, ArtifactNotFound, Binary, DigestMismatch, RangeNotSatisfiable, UploadNotFound,
 };
-use super::super::serve::Served;
+use crate::http::serve::Served;
 use crate::policy::{Grant, Incoming};
 use crate::storage::PutConstraints;
 

@@ -8,16 +8,6 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::super::error::ApiError;
-use super::super::extract::json::{self, OptionalJson};
-use super::super::extract::life::UrlLife;
-use super::super::extract::params::{None as NoParams, Params};
-use super::super::extract::path::PathId;
-use super::super::openapi::{
-    Conflict, DigestMismatch, SessionNotFound, UploadIncomplete, UploadNotFound, UsualErrors, UsualErrorsWithBody,
-};
-use super::super::presigned::Urls;
-use super::super::view::{self, ArtifactView};
 use super::artifacts::file::guess;
 use crate::domain::artifact::Description;
 use crate::domain::digest::Sha256Digest;
@@ -28,6 +18,16 @@ use crate::domain::meta::Meta;
 use crate::domain::scope::Scope;
 use crate::domain::summary::Summary;
 use crate::domain::ttl::Ttl;
+use crate::http::error::ApiError;
+use crate::http::extract::json::{self, OptionalJson};
+use crate::http::extract::life::UrlLife;
+use crate::http::extract::params::{None as NoParams, Params};
+use crate::http::extract::path::PathId;
+use crate::http::openapi::{
+    Conflict, DigestMismatch, SessionNotFound, UploadIncomplete, UploadNotFound, UsualErrors, UsualErrorsWithBody,
+};
+use crate::http::presigned::Urls;
+use crate::http::view::{self, ArtifactView};
 use crate::policy::{ArtifactStore, Completion, NewArtifact, NewUpload, TtlChoice};
 
 /// A file to be uploaded.

@@ -5,35 +5,24 @@ use super::model::{expected, insert_all, orders};
 use super::*;
 use crate::domain::artifact::SessionUse;
 use crate::domain::id::ArtifactId;
-use crate::domain::search::{Filter, MetaTerm, Order};
+use crate::domain::search::{Filter, MetaTerm, Order, SortKey};
 use crate::domain::words::words;
 use crate::metadata::{MAX_CANDIDATES, Search};
 
 const PAGE: usize = 100;
 
 pub(super) async fn a_page_costs_the_same_however_much_there_is(store: Store) {
-    let (store, artifacts) = filled(store, 20_000).await;
-    for filter in filters_with_lists() {
-        for descending in [true, false] {
-            let order = Order { descending, ..Order::default() };
-            let cost = assert_first_page(&store, &artifacts, &filter, order).await;
-            // Nothing is looked at that is not on the page.
-            assert!(cost.read <= PAGE && cost.scanned <= 2 * PAGE, "{filter:?} {order} {cost:?}");
-        }
-    }
-    let any = Filter::default;
-    let ranges = [
-        Filter { filename_prefix: Some("1".to_owned()), ..any() },
-        Filter { filename_prefix: Some("123".to_owned()), ..any() },
-        Filter { stored_after: Some(at(19_000)), ..any() },
-        Filter { stored_before: Some(at(9_000)), ..any() },
-        Filter { min_bytes: Some(19_000), ..any() },
-        Filter { max_bytes: Some(9_000), ..any() },
-    ];
-    for filter in filters_with_lists().into_iter().chain(ranges) {
+    // A server in another process takes its time to be filled.
+    let count = if store.name() == "redis" { 3 * MAX_CANDIDATES } else { 20_000 };
+    let (store, artifacts) = filled(store, count).await;
+    for filter in filters_with_lists().into_iter().chain(filters_with_ranges()) {
+        let artifacts = matching(&artifacts, &filter);
         for order in orders() {
             let cost = assert_first_page(&store, &artifacts, &filter, order).await;
-            assert!(cost.read <= MAX_CANDIDATES && cost.scanned <= 2 * MAX_CANDIDATES, "{filter:?} {order} {cost:?}");
+            let has_list = order.by == SortKey::StoredAt && filters_with_lists().contains(&filter);
+            // Of what has a list, nothing is looked at that is not on the page.
+            let (read, scanned) = if has_list { (PAGE, 2 * PAGE) } else { (MAX_CANDIDATES + PAGE, 2 * MAX_CANDIDATES) };
+            assert!(cost.read <= read && cost.scanned <= scanned, "{filter:?} {order} {cost:?}");
             assert!(cost.counted <= 5 * MAX_CANDIDATES, "{filter:?} {order} {cost:?}");
         }
     }
@@ -43,6 +32,7 @@ pub(super) async fn what_grows_after_it_was_counted_is_not_cut_off(store: Store)
     let (mut store, artifacts) = filled(store, 3 * MAX_CANDIDATES).await;
     store.at_most = 1;
     for filter in filters_with_lists() {
+        let artifacts = matching(&artifacts, &filter);
         for order in orders() {
             assert_first_page(&store, &artifacts, &filter, order).await;
         }
@@ -67,6 +57,23 @@ fn filters_with_lists() -> Vec<Filter> {
         Filter { meta: meta("half"), mime_prefix: image.clone(), ..any() },
         Filter { meta: meta("rare"), mime_prefix: image, ..any() },
     ]
+}
+
+/// What is found in some other order, or through none.
+fn filters_with_ranges() -> [Filter; 6] {
+    let any = Filter::default;
+    [
+        Filter { filename_prefix: Some("1".to_owned()), ..any() },
+        Filter { filename_prefix: Some("123".to_owned()), ..any() },
+        Filter { stored_after: Some(at(19_000)), ..any() },
+        Filter { stored_before: Some(at(9_000)), ..any() },
+        Filter { min_bytes: Some(19_000), ..any() },
+        Filter { max_bytes: Some(9_000), ..any() },
+    ]
+}
+
+fn matching(artifacts: &[Artifact], filter: &Filter) -> Vec<Artifact> {
+    artifacts.iter().filter(|artifact| filter.matches(artifact)).cloned().collect()
 }
 
 /// Fails unless the first page of a search is what it should be; gives what it cost.

@@ -86,7 +86,7 @@ pub(super) async fn fill(store: &Store, random: &mut StdRng) -> (Vec<Partition>,
 pub(super) async fn insert_all(store: &Store, artifacts: impl Iterator<Item = Artifact> + Send) {
     use futures::StreamExt as _;
     let insertions = artifacts.map(|artifact| async move { store.insert_artifact(&artifact).await.unwrap() });
-    let inserted = futures::stream::iter(insertions).buffer_unordered(64).all(|inserted| async move { inserted });
+    let inserted = futures::stream::iter(insertions).buffer_unordered(256).all(|inserted| async move { inserted });
     assert!(inserted.await);
 }
 
@@ -151,15 +151,15 @@ pub(super) fn both(one: &Filter, other: &Filter) -> Filter {
 }
 
 /// What a search must find in all.
-pub(super) fn expected(artifacts: &[Artifact], search: &Search<'_>) -> Vec<ArtifactId> {
-    let is_wanted = |artifact: &&Artifact| {
+pub(super) fn expected<'a>(artifacts: &'a [Artifact], search: &Search<'_>) -> Vec<ArtifactId> {
+    let is_wanted = |artifact: &&'a Artifact| {
         search.partitions.contains(&artifact.partition) && search.filter.matches(artifact) && (search.visible)(artifact)
     };
-    let name = |artifact: &Artifact| artifact.description.filename.clone().map(|name| name.as_str().to_owned());
-    let mut found: Vec<&Artifact> = artifacts.iter().filter(is_wanted).collect();
+    let name = |artifact: &'a Artifact| (artifact.description.filename.as_ref(), artifact.id);
+    let mut found: Vec<&'a Artifact> = artifacts.iter().filter(is_wanted).collect();
     match search.order.by {
         SortKey::StoredAt => found.sort_by_key(|artifact| (artifact.stored_at, artifact.id)),
-        SortKey::Filename => found.sort_by_key(|artifact| (name(artifact), artifact.id)),
+        SortKey::Filename => found.sort_by(|a, b| name(a).cmp(&name(b))),
         SortKey::Bytes => found.sort_by_key(|artifact| (artifact.content.bytes, artifact.id)),
     }
     if search.order.descending {

@@ -12,7 +12,7 @@ use crate::metadata::{Directory, Search};
 pub(super) async fn a_search_misses_nothing_that_stays(store: Store) {
     let mut churn = Churn::begin(&store, 21).await;
     let images = Filter { mime_prefix: Some("image/".parse().unwrap()), ..Filter::default() };
-    for (number, filter) in filters().iter().enumerate() {
+    for (number, filter) in filters().iter().enumerate().step_by(3) {
         let filter = if number % 2 == 0 { filter.clone() } else { both(filter, &images) };
         let order = orders()[number % 6];
         let partitions = churn.partitions.clone();
@@ -88,10 +88,12 @@ impl Churn {
 
     /// Some go and some come.
     async fn go_on(&mut self, store: &Store) {
-        for artifact in self.leaving.drain(..10) {
+        let deletions = self.leaving.drain(..10).map(|artifact| async move {
             let garbage = Garbage { key: artifact.key(), ..garbage(1, at(0)) };
-            assert_eq!(store.delete_artifact(&artifact, &garbage).await.unwrap(), Replaced::Done);
-        }
+            store.delete_artifact(&artifact, &garbage).await.unwrap()
+        });
+        let outcomes = futures::future::join_all(deletions).await;
+        assert!(outcomes.iter().all(|outcome| *outcome == Replaced::Done));
         self.arrive(store).await;
     }
 

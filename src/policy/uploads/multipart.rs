@@ -18,6 +18,10 @@ use crate::policy::presign::{Grant, Presigned};
 use crate::policy::{ArtifactStore, Error, Service};
 use crate::storage::{BodyError, Completed, Direct, MultipartUpload, Part, Parts, PutOptions, Storage};
 
+const PART_REPLACED: Error = Error::UploadIncomplete(std::borrow::Cow::Borrowed(
+    "a part was sent again meanwhile: ask for the parts that have arrived",
+));
+
 /// A file to be uploaded in parts.
 #[derive(Debug, Clone)]
 pub struct NewMultipart {
@@ -196,7 +200,7 @@ impl Service {
             match direct.complete_multipart(in_store, &chosen).await? {
                 Completed::Done(_) | Completed::NoSuchUpload => {}
                 Completed::InvalidPart => {
-                    return Err(Error::UploadIncomplete("a part was replaced meanwhile: list the parts again".into()));
+                    return Err(PART_REPLACED);
                 }
             }
         }
@@ -217,7 +221,11 @@ impl Service {
         let (chosen, bytes) = choose(listed, parts.list().await?, upload.part_size())?;
         self.check_size(&upload, bytes)?;
         let (upload, place) = self.claim_place(upload).await?;
-        let written = place.write_from(parts.read(chosen), storage.name(), bytes, upload.mime()).await?;
+        let written = place.write_from(parts.read(chosen.clone()), storage.name(), bytes, upload.mime()).await;
+        if written.is_err() && parts.list().await? != chosen {
+            return Err(PART_REPLACED);
+        }
+        let written = written?;
         if let Some(announced) = upload.sha256
             && announced != written.sha256
         {

@@ -48,6 +48,18 @@ async fn the_counts_follow_what_is_stored_replaced_and_removed(app: TestApp) {
     root.delete(&of_user.path).await.expect(404);
     assert_eq!(counts(&root).await, [(2, 15), (1, 20), (1, 0)]);
 
+    let copy = root.post(&format!("{}/copy", of_session.path)).await.stored();
+    root.put(&copy.content).body("longer than it was").await.expect(200);
+    root.post(&format!("{}/move", copy.path)).json(json!({ "filename": "moved" })).await.expect(200);
+    assert_eq!(counts(&root).await, [(3, 33), (1, 20), (1, 0)]);
+    let items = json!({ "items": [{ "text": "1" }, { "text": "22", "scope": "user" }, { "text": "no", "ttl": 0 }] });
+    let batch = root.post("/v1/artifacts/batch").json(items).await.expect(200).json();
+    assert_eq!(counts(&root).await, [(4, 34), (2, 22), (1, 0)]);
+    let stored = [0, 1].map(|index| batch["results"][index]["artifact"]["artifact_id"].clone());
+    let ids = json!({ "artifact_ids": [copy["artifact_id"], stored[0], stored[1], stored[1]] });
+    root.post("/v1/artifacts/batch/delete").json(ids).await.expect(200);
+    assert_eq!(counts(&root).await, [(2, 15), (1, 20), (1, 0)]);
+
     app.pass(60);
     assert_eq!(counts(&root).await, [(2, 15), (1, 20), (1, 0)], "what has expired is there until it is removed");
     app.sweep().await;
@@ -90,6 +102,7 @@ async fn all_providers_are_tried_out(app: TestApp) {
     assert_eq!((&stats["sandbox_id"], &stats["metadata_provider"]), (&json!(app.sandbox), &json!(app.metadata_name())));
     for scope in stats["scopes"].as_array().unwrap() {
         assert_eq!(scope["storage_provider"], app.storage_name());
+        assert_eq!(scope["bucket"].is_string(), app.storage_name() == "s3", "{scope}");
     }
     let mut report = root.get("/v1/admin/check").await.expect(200).json();
     for provider in report["providers"].as_array_mut().unwrap() {

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::support::{TestApp, encoded};
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
 
     /// Whatever the ids: what a key says is what the record says.
     #[test]

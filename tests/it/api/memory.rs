@@ -12,10 +12,9 @@ async fn when_the_memory_for_bodies_is_taken_large_ones_are_refused_for_a_moment
     let alice = app.user("alice");
     let file = alice.stored("scope=user", "x").await;
     let document = |bytes: usize| json!({ "text": "x".repeat(bytes) });
-    let (body, mut paced) = Paced::body("{\"text\": \"first", "last\"}");
+    let (body, mut paced) = Paced::body(format!("{{\"text\": \"{}", "x".repeat(3 * MIB / 2)).leak(), "last\"}");
     let slow = alice.post("/v1/artifacts").header("content-type", "application/vnd.artifactd.store+json");
-    // What is announced is taken at once.
-    let slow = tokio::spawn(slow.header("content-length", (3 * MIB / 2).to_string()).body(body).into_future());
+    let slow = tokio::spawn(slow.body(body).into_future());
     paced.begun().await;
     let large = [
         alice.post("/v1/artifacts").document(document(MIB)),
@@ -38,6 +37,19 @@ async fn when_the_memory_for_bodies_is_taken_large_ones_are_refused_for_a_moment
     paced.finish();
     slow.await.unwrap().expect(201);
     alice.post("/v1/artifacts").document(document(MIB)).await.expect(201);
+}
+
+#[tokio::test]
+async fn what_is_only_announced_keeps_nobody_out() {
+    let app = TestApp::in_memory_with(|options| options.body_memory = 2 * MIB).await;
+    let alice = app.user("alice");
+    let (body, mut paced) = Paced::body("{\"text\": \"first", "last\"}");
+    let idle = alice.post("/v1/artifacts").header("content-type", "application/vnd.artifactd.store+json");
+    let idle = tokio::spawn(idle.header("content-length", (2 * MIB).to_string()).body(body).into_future());
+    paced.begun().await;
+    alice.post("/v1/artifacts").document(json!({ "text": "x".repeat(MIB) })).await.expect(201);
+    paced.finish();
+    idle.await.unwrap().expect(201);
 }
 
 #[tokio::test]

@@ -1,8 +1,10 @@
 //! Searching: what is found, in which order, and for whom.
 
+use artifactd::domain::time::Timestamp;
+use artifactd::metadata::Replaced;
 use serde_json::{Value, json};
 
-use super::support::{Client, DAY, TestApp, encoded, names_of, store_file};
+use super::support::{Client, DAY, Pair, Providers, Reply, TestApp, encoded, names_of, store_file};
 
 on_every_pair! {
     what_is_found_is_as_every_filter_says,
@@ -10,6 +12,7 @@ on_every_pair! {
     words_are_found_in_name_and_summary_in_any_script,
     a_search_has_the_order_asked_for,
     a_file_is_found_by_what_it_is_now,
+    a_file_can_be_found_by_very_much,
     everybody_finds_what_they_may_read_and_nothing_else,
     a_session_does_not_find_the_files_of_an_earlier_one,
     an_ended_default_session_that_another_user_took_over_is_nobodys_business,
@@ -275,6 +278,26 @@ async fn a_file_is_found_by_what_it_is_now(app: TestApp) {
     assert_eq!(alice.found(&json!({})).await, [""; 0]);
 }
 
+/// As much metadata and as many words as a file may have.
+async fn a_file_can_be_found_by_very_much(app: TestApp) {
+    let alice = app.user("alice");
+    let summary: String = (0..1360).map(|n| char::from_u32(0x4e00 + n).unwrap()).collect();
+    let meta = many_members(1500);
+    let file = store_file(&alice, json!({ "filename": "a", "scope": "user", "summary": summary, "meta": meta })).await;
+    let (first, last) =
+        (json!({ "q": "一" }), json!({ "q": summary.chars().last().unwrap(), "meta": { "1499": 1499 } }));
+    for question in [&first, &last] {
+        assert_eq!(alice.found(question).await, ["a"]);
+    }
+    let patch = json!({ "summary": "一", "meta": { "new": 1 }, "merge": false });
+    alice.patch(&file.path).json(patch).await.expect(200);
+    assert_eq!(alice.found(&first).await, ["a"]);
+    assert_eq!(alice.found(&last).await, [""; 0]);
+    assert_eq!(alice.found(&json!({ "meta": { "new": 1 } })).await, ["a"]);
+    alice.delete(&file.path).await.expect(204);
+    assert_eq!(alice.found(&first).await, [""; 0]);
+}
+
 /// Who asks, what for, and what is found; 403 is for questions that are not theirs to ask.
 const TABLE: &str = "
 alice                      |                            | default, alice s1, alice s2, shared
@@ -422,6 +445,24 @@ async fn an_ended_default_session_that_another_user_took_over_is_nobodys_busines
     alice.naming(&session).ask(&json!({})).await.problem(403, "access_denied");
 }
 
+/// As a crash in the middle of ending a session may leave it.
+#[tokio::test]
+async fn what_an_earlier_session_left_behind_is_found_by_nobody() {
+    let providers = Providers::open(Pair::Memory).await;
+    let app = TestApp::with(providers.clone(), |_| {});
+    let alice = app.user("alice").naming("s1");
+    let file = alice.stored("filename=left", "x").await;
+    alice.stored("filename=new", "x").await;
+    let before = providers.metadata.artifact(file.text("artifact_id").parse().unwrap()).await.unwrap().unwrap();
+    let mut after = before.clone();
+    after.session.as_mut().unwrap().began = Timestamp::from_millis(0);
+    after.version += 1;
+    assert_eq!(providers.metadata.replace_artifact(&before, &after, None).await.unwrap(), Replaced::Done);
+    assert_eq!(alice.found(&json!({})).await, ["new"]);
+    assert_eq!(alice.get("/v1/sessions/s1/artifacts").await.expect(200).names(), ["new"]);
+    alice.get(&file.path).await.problem(404, "artifact_not_found");
+}
+
 #[tokio::test]
 async fn each_page_links_to_the_next() {
     for (public_url, query) in [
@@ -454,7 +495,7 @@ async fn each_page_links_to_the_next() {
 }
 
 /// Where `Link` says that the next page is.
-fn next_page(reply: &super::support::Reply, base: &str) -> Option<String> {
+fn next_page(reply: &Reply, base: &str) -> Option<String> {
     let link = reply.headers.get("link")?.to_str().unwrap();
     let url = link.strip_prefix('<').and_then(|link| link.strip_suffix(">; rel=\"next\"")).unwrap();
     Some(url.strip_prefix(base).unwrap().to_owned())
@@ -486,11 +527,36 @@ async fn a_page_has_as_many_items_as_asked_for() {
 }
 
 #[tokio::test]
+async fn a_page_of_much_metadata_ends_early() {
+    let app = TestApp::in_memory().await;
+    let alice = app.user("alice").naming("s1");
+    let meta = json!({ "x": "y".repeat(16_000) });
+    let item = |n: usize| json!({ "text": "x", "filename": format!("a/{n:03}"), "meta": meta });
+    for items in [0..70, 70..140] {
+        let items: Vec<Value> = items.map(item).collect();
+        alice.post("/v1/artifacts/batch").json(json!({ "items": items })).await.expect(200);
+    }
+    let expected: Vec<String> = (0..140).map(|n| format!("a/{n:03}")).collect();
+    for (path, query) in [
+        ("/v1/artifacts", "order=filename"),
+        ("/v1/artifacts", "order=filename&max_bytes=1&q=a"),
+        ("/v1/sessions/s1/artifacts", "prefix=a/&delimiter=/"),
+        ("/v1/sessions/s1/artifacts", ""),
+    ] {
+        let pages = alice.pages(path, query, 1000).await;
+        assert_eq!(pages.iter().flat_map(Reply::names).collect::<Vec<_>>(), expected, "{path}?{query}");
+        for page in &pages {
+            assert!(page.body.len() < 3 * 1024 * 1024, "{path}?{query}: {} bytes", page.body.len());
+        }
+        assert!(pages.len() > 1);
+    }
+}
+
+#[tokio::test]
 async fn what_is_no_question_is_refused_by_name() {
     let app = TestApp::in_memory().await;
     let alice = app.user("alice");
     alice.stored("scope=user", "x").await;
-    let meta = |count: usize| (0..count).map(|n| (format!("k{n}"), json!(n))).collect::<serde_json::Map<_, _>>();
     let words = |count: usize| (0..count).map(|n| format!("w{n} ")).collect::<String>();
     for (name, value) in [
         ("limit", json!(0)),
@@ -533,7 +599,7 @@ async fn what_is_no_question_is_refused_by_name() {
         ("max_bytes", json!("99999999999999999999999")),
         ("max_bytes", json!("")),
         ("max_bytes", json!("+5")),
-        ("meta", json!(meta(21))),
+        ("meta", many_members(21)),
         ("meta.k", json!("in a member of its own")),
         ("sumary", json!("x")),
         ("order_by", json!("bytes")),
@@ -550,17 +616,22 @@ async fn what_is_no_question_is_refused_by_name() {
         }
     }
     for (question, count) in [
-        (json!({ "meta": meta(20) }), 0),
+        (json!({ "meta": many_members(20) }), 0),
         (json!({ "q": words(20) }), 0),
         (json!({ "q": "w1 ".repeat(340) }), 0),
         (json!({ "q": 2026 }), 0),
         (json!({ "session_id": "x".repeat(255) }), 0),
         (json!({ "filename_prefix": "x".repeat(1024) }), 0),
         (json!({ "stored_after": "2026-01-31T12:00:00.123456+02:00" }), 1),
-        (json!({ "stored_after": "1969-01-01T00:00:00Z", "stored_before": "9999-12-31T23:59:59Z" }), 1),
+        (json!({ "stored_after": "1969-01-01T00:00:00Z", "stored_before": "9998-12-31T23:59:59Z" }), 1),
     ] {
         assert_eq!(alice.ask(&question).await.expect(200).items().len(), count, "{question}");
     }
+}
+
+/// An object with so many short members.
+fn many_members(count: usize) -> Value {
+    Value::Object((0..count).map(|n| (n.to_string(), json!(n))).collect())
 }
 
 #[tokio::test]
@@ -589,14 +660,16 @@ async fn values_of_metadata_are_texts_numbers_and_booleans() {
     for meta in [
         json!({ &*long: 1 }),
         json!({ &long[..600]: { &long[..600]: 1 } }),
-        json!({ "x".repeat(1_000_000): (0..20_000).map(|n| (n.to_string(), json!(1))).collect::<serde_json::Map<_, _>>() }),
-        (0..120).fold(json!(1), |inner, _| json!({ "x".repeat(10_000): inner })),
+        json!({ "x".repeat(30_000): many_members(3_000) }),
+        (0..120).fold(json!(1), |inner, _| json!({ "x".repeat(500): inner })),
     ] {
-        let reply = alice.post("/v1/artifacts/search").json(json!({ "meta": meta })).await;
-        let problem = reply.problem(400, "invalid_request");
+        let problem = alice.post("/v1/artifacts/search").json(json!({ "meta": meta })).await;
+        let problem = problem.problem(400, "invalid_request");
         let field = problem["errors"][0]["field"].as_str().unwrap();
         assert!(field.starts_with("meta.x") && field.len() < 1000, "{problem}");
     }
+    let too_long = json!({ "meta": { "x".repeat(64 * 1024): 1 } });
+    alice.post("/v1/artifacts/search").json(too_long).await.problem(413, "payload_too_large");
     // A file may have such a path; it is only not found by it.
     let meta = json!({ &*long: 1, "short": { &long[..1018]: 1 }, "shorter": 1 });
     store_file(&alice, json!({ "filename": "a", "meta": meta })).await;

@@ -5,15 +5,15 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::super::super::disposition::{self, Disposition};
-use super::super::super::error::ApiError;
-use super::super::super::extract::params::{Params, text};
-use super::super::super::extract::path::PathId;
-use super::super::super::openapi::{ArtifactExpired, ArtifactNotFound, Binary, RangeNotSatisfiable, UsualErrors};
-use super::super::super::serve::Served;
 use crate::domain::artifact::Artifact;
 use crate::domain::id::ArtifactId;
 use crate::domain::ttl::Ttl;
+use crate::http::disposition::{self, Disposition};
+use crate::http::error::ApiError;
+use crate::http::extract::params::{Params, text};
+use crate::http::extract::path::PathId;
+use crate::http::openapi::{ArtifactExpired, ArtifactNotFound, Binary, RangeNotSatisfiable, UsualErrors};
+use crate::http::serve::Served;
 use crate::policy::ArtifactStore;
 
 /// For how long the URL of a redirection is good, in seconds.

@@ -6,20 +6,18 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::super::super::AppState;
-use super::super::super::conditional;
-use super::super::super::error::ApiError;
-use super::super::super::extract::json::{self, OptionalJson};
-use super::super::super::extract::params::{None as NoParams, Params};
-use super::super::super::extract::path::PathId;
-use super::super::super::openapi::{
-    ArtifactExpired, ArtifactNotFound, Conflict, PreconditionFailed, UsualErrorsWithBody,
-};
-use super::super::super::view::{self, ArtifactView};
 use crate::domain::filename::Filename;
 use crate::domain::id::{ArtifactId, SessionId};
 use crate::domain::meta::Meta;
 use crate::domain::summary::Summary;
+use crate::http::AppState;
+use crate::http::conditional;
+use crate::http::error::ApiError;
+use crate::http::extract::json::{self, OptionalJson};
+use crate::http::extract::params::{None as NoParams, Params};
+use crate::http::extract::path::PathId;
+use crate::http::openapi::{ArtifactExpired, ArtifactNotFound, Conflict, PreconditionFailed, UsualErrorsWithBody};
+use crate::http::view::{self, ArtifactView};
 use crate::policy::{ArtifactStore, CopyRequest, MoveRequest};
 
 /// What differs in the copy; what is absent is as in the original.

@@ -8,11 +8,6 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::super::super::budget::{Held, Share};
-use super::super::super::error::ApiError;
-use super::super::super::extract::form::FormContent;
-use super::super::super::extract::json;
-use super::super::super::extract::params::text;
 use crate::domain::artifact::{Artifact, Description, UploadedVia};
 use crate::domain::digest::Sha256Digest;
 use crate::domain::filename::Filename;
@@ -21,6 +16,11 @@ use crate::domain::meta::Meta;
 use crate::domain::scope::Scope;
 use crate::domain::summary::Summary;
 use crate::domain::ttl::Ttl;
+use crate::http::budget::{Held, Share};
+use crate::http::error::ApiError;
+use crate::http::extract::form::FormContent;
+use crate::http::extract::json;
+use crate::http::extract::params::text;
 use crate::policy::{ArtifactStore, Incoming, NewArtifact, TtlChoice};
 
 /// What to know of a file besides its bytes: query parameters or form fields.

@@ -4,15 +4,15 @@ use axum::Json as Answer;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::super::super::disposition::{self, Disposition};
-use super::super::super::error::ApiError;
-use super::super::super::extract::json::OptionalJson;
-use super::super::super::extract::life::UrlLife;
-use super::super::super::extract::params::{None as NoParams, Params};
-use super::super::super::extract::path::PathId;
-use super::super::super::openapi::{ArtifactExpired, ArtifactNotFound, UsualErrorsWithBody};
-use super::super::super::presigned::Urls;
 use crate::domain::id::ArtifactId;
+use crate::http::disposition::{self, Disposition};
+use crate::http::error::ApiError;
+use crate::http::extract::json::OptionalJson;
+use crate::http::extract::life::UrlLife;
+use crate::http::extract::params::{None as NoParams, Params};
+use crate::http::extract::path::PathId;
+use crate::http::openapi::{ArtifactExpired, ArtifactNotFound, UsualErrorsWithBody};
+use crate::http::presigned::Urls;
 use crate::policy::ArtifactStore;
 
 /// How long a URL is to be good: `expires` or `duration`, not both. Default: an hour.

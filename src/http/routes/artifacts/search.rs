@@ -9,26 +9,28 @@ use serde_json::{Map, Value};
 use url::form_urlencoded;
 use utoipa::{IntoParams, ToSchema};
 
-use super::super::super::AppState;
-use super::super::super::cursor::Cursors;
-use super::super::super::error::ApiError;
-use super::super::super::extract::json::Json;
-use super::super::super::extract::limit::Limit;
-use super::super::super::extract::params::{None as NoParams, Params, from_pairs, query_pairs, scalar};
-use super::super::super::extract::size::Size;
-use super::super::super::openapi::{UsualErrors, UsualErrorsWithBody};
-use super::super::super::view::ArtifactView;
 use crate::domain::filename::MAX_FILENAME_BYTES;
 use crate::domain::id::SessionId;
 use crate::domain::scope::Scope;
 use crate::domain::search::{Filter, MAX_PATH_BYTES, MetaTerm, MimePrefix, Order};
 use crate::domain::time::Timestamp;
 use crate::domain::words::words;
+use crate::http::AppState;
+use crate::http::cursor::Cursors;
+use crate::http::error::ApiError;
+use crate::http::extract::json::Json;
+use crate::http::extract::limit::Limit;
+use crate::http::extract::params::{None as NoParams, Params, from_pairs, query_pairs, scalar};
+use crate::http::extract::size::Size;
+use crate::http::openapi::{UsualErrors, UsualErrorsWithBody};
+use crate::http::view::ArtifactView;
 use crate::policy::{ArtifactStore, SearchRequest};
 
 /// The most values of metadata, and the most words, in one search.
 const MAX_TERMS: usize = 20;
 const MAX_Q_BYTES: usize = 1024;
+/// The longest question: as long as a URL may be. As values, JSON can take a hundred times its size.
+const MAX_QUESTION_BYTES: usize = 64 * 1024;
 const META: &str = "meta.";
 
 /// What to search for. All that is given must hold.
@@ -57,11 +59,12 @@ pub(in crate::http) struct SearchQuery {
     #[schema(example = "docs/")]
     #[param(example = "docs/")]
     filename_prefix: Option<String>,
-    /// Values of metadata: texts, numbers, booleans; a path into nested objects has dots.
+    /// Values of metadata, at most 20: texts, numbers, booleans; a path into nested objects has dots and at most
+    /// 1024 bytes.
     #[schema(value_type = Object, example = json!({"project": "demo", "size.width": 1920}))]
     #[param(ignore)]
     meta: Map<String, Value>,
-    /// Words that are in the name or the summary, in any order and without regard to case.
+    /// Words that are in the name or the summary, in any order and without regard to case; at most 20.
     #[serde(deserialize_with = "scalar")]
     #[schema(example = "quarterly report")]
     #[param(example = "quarterly report")]
@@ -255,7 +258,7 @@ pub(in crate::http) async fn post(
     store: ArtifactStore,
     State(state): State<AppState>,
     _: Params<NoParams>,
-    Json(query): Json<SearchQuery>,
+    Json(query): Json<SearchQuery, MAX_QUESTION_BYTES>,
 ) -> Result<Answer<Page>, ApiError> {
     Ok(Answer(search(&store, &state, query.into_request(Vec::new())?).await?))
 }

@@ -6,18 +6,18 @@ use axum::http::request::Parts;
 use axum::response::Response;
 use utoipa::ToSchema;
 
-use super::super::super::AppState;
-use super::super::super::budget::{Budget, Held};
-use super::super::super::error::ApiError;
-use super::super::super::extract::body;
-use super::super::super::extract::form::{self, Form, MaxFiles};
-use super::super::super::extract::json;
-use super::super::super::extract::params::{Pairs, from_pairs, own_pairs};
-use super::super::super::openapi::{Binary, Conflict, DigestMismatch, SessionNotFound, UsualErrorsWithBody};
-use super::super::super::view::{self, ArtifactView};
 use super::file::{Attributes, StoreDocument, refuse_content_digest};
 use crate::domain::artifact::{Artifact, UploadedVia};
 use crate::domain::media_type::MediaType;
+use crate::http::AppState;
+use crate::http::budget::{Budget, Held};
+use crate::http::error::ApiError;
+use crate::http::extract::body;
+use crate::http::extract::form::{self, Form, MaxFiles};
+use crate::http::extract::json;
+use crate::http::extract::params::{Pairs, from_pairs, own_pairs};
+use crate::http::openapi::{Binary, Conflict, DigestMismatch, SessionNotFound, UsualErrorsWithBody};
+use crate::http::view::{self, ArtifactView};
 use crate::policy::{ArtifactStore, Incoming};
 
 /// The media type of a JSON body that holds the bytes.
@@ -132,12 +132,10 @@ async fn store_form(
     let form = form::read(&parts.headers, body, store, ONE_FILE, budget).await?;
     let Form { fields, mut files, share: _share } = form;
     let file = files.pop().ok_or_else(form::no_file)?;
-    let mut pairs = parameters;
-    pairs.extend(fields);
-    if !pairs.iter().any(|(name, _)| name == "filename") {
-        pairs.extend(file.filename.map(|name| ("filename".to_owned(), name)));
+    let mut attributes: Attributes = from_pairs(parameters.into_iter().chain(fields).collect())?;
+    if attributes.filename.is_none() {
+        attributes.filename = file.filename?;
     }
-    let attributes: Attributes = from_pairs(pairs)?;
     attributes.into_file(file.mime?, file.content).store(store, UploadedVia::Direct).await
 }
 

@@ -9,14 +9,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use super::super::super::super::AppState;
-use super::super::super::super::error::{ApiError, shortened};
-use super::super::super::super::extract::json::{self, MAX_JSON_BYTES};
-use super::super::super::super::extract::params::{None as NoParams, Params};
-use super::super::super::super::openapi::UsualErrorsWithBody;
-use super::super::super::super::problem::ItemProblem;
 use super::{log, side_by_side};
 use crate::domain::id::ArtifactId;
+use crate::http::AppState;
+use crate::http::error::{ApiError, shortened};
+use crate::http::extract::json::{self, MAX_JSON_BYTES};
+use crate::http::extract::params::{None as NoParams, Params};
+use crate::http::openapi::UsualErrorsWithBody;
+use crate::http::problem::ItemProblem;
 use crate::policy::{ArtifactStore, Expectation};
 
 /// The most files that one call deletes.

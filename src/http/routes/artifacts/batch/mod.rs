@@ -6,8 +6,8 @@ pub(in crate::http) mod store;
 use futures::StreamExt as _;
 use tracing::error;
 
-use super::super::super::error::ApiError;
 use crate::fault::Chain;
+use crate::http::error::ApiError;
 
 /// How many files of a call are worked on at the same time: enough for a provider to commit them together.
 const SIDE_BY_SIDE: usize = 32;

@@ -10,16 +10,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use super::super::super::super::AppState;
-use super::super::super::super::budget::{Held, Share};
-use super::super::super::super::error::ApiError;
-use super::super::super::super::extract::body;
-use super::super::super::super::extract::form::{self, Form, MaxFiles};
-use super::super::super::super::extract::json;
-use super::super::super::super::extract::params::{None as NoParams, Params, from_pairs, text};
-use super::super::super::super::openapi::UsualErrorsWithBody;
-use super::super::super::super::problem::ItemProblem;
-use super::super::super::super::view::ArtifactView;
 use super::super::file::{Attributes, File, StoreDocument, refuse_content_digest};
 use super::super::store::FORM;
 use super::{log, side_by_side};
@@ -29,6 +19,16 @@ use crate::domain::meta::Meta;
 use crate::domain::scope::Scope;
 use crate::domain::summary::Summary;
 use crate::domain::ttl::Ttl;
+use crate::http::AppState;
+use crate::http::budget::{Held, Share};
+use crate::http::error::ApiError;
+use crate::http::extract::body;
+use crate::http::extract::form::{self, Form, MaxFiles};
+use crate::http::extract::json;
+use crate::http::extract::params::{None as NoParams, Params, from_pairs, text};
+use crate::http::openapi::UsualErrorsWithBody;
+use crate::http::problem::ItemProblem;
+use crate::http::view::ArtifactView;
 use crate::policy::{ArtifactStore, Limits};
 use crate::storage::BodyError;
 
@@ -212,9 +212,8 @@ async fn from_form(
     }
     let common: Common = from_pairs(fields)?;
     let files = files.into_iter().map(|file| {
-        let filename = file.filename.map(|name| name.parse()).transpose();
         let attributes = Attributes {
-            filename: filename.map_err(|error| ApiError::field("filename", error))?,
+            filename: file.filename?,
             summary: common.summary.clone(),
             scope: common.scope,
             ttl: common.ttl,
