@@ -29,6 +29,8 @@ mod idempotency;
 mod input;
 mod lifetimes;
 mod memory;
+mod multipart;
+mod multipart_limits;
 mod operation;
 mod presign;
 mod races;
