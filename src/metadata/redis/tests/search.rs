@@ -52,15 +52,15 @@ async fn a_page_takes_a_handful_of_commands() {
         Filter { max_bytes: Some(1_000), ..Filter::default() },
         Filter { meta: team(8), mime_prefix: Some("image/".parse().unwrap()), ..Filter::default() },
     ];
-    // In an order that is not a filter's own, many candidates may be looked at, in some goes.
-    for (order, most) in [("-stored_at", 12), ("filename", 16)] {
+    // In an order that is not a filter's own, 2,000 candidates may be looked at: two commands for 128 of them.
+    for (order, most) in [("-stored_at", 12), ("filename", 36)] {
         for filter in &filters {
             let order: Order = order.parse().unwrap();
             let partitions = &[of_user()];
             let search = Search { partitions, filter, order, after: None, limit: 100, visible: &|_| true };
             let work = async { assert!(searched.search(&search).await.unwrap().next.is_some()) };
             let commands = commands_of(&store, work).await;
-            assert!(commands.len() <= most, "{order} {filter:?}: {commands:#?}");
+            assert!(commands.len() <= most, "{order} {filter:?}: {} commands", commands.len());
         }
     }
 }
