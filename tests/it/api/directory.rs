@@ -38,6 +38,9 @@ const NAMES: [&str; 13] = [
     "docs-old/a",
 ];
 
+/// Prefix and delimiter, and the items and prefixes that are listed.
+type Listing<'a> = (&'a str, Option<&'a str>, &'a [&'a str], &'a [&'a str]);
+
 async fn names_are_listed_like_folders(app: TestApp) {
     let alice = app.user("alice").naming("s 1/2");
     store_names(&alice, &NAMES).await;
@@ -46,7 +49,7 @@ async fn names_are_listed_like_folders(app: TestApp) {
     let path = format!("/v1/sessions/{}/artifacts", encoded("s 1/2"));
     let mut all = NAMES.to_vec();
     all.sort_unstable();
-    let listings: [(&str, Option<&str>, &[&str], &[&str]); 19] = [
+    let listings: [Listing<'_>; 19] = [
         ("", None, &all, &[]),
         (
             "docs",
