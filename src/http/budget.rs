@@ -56,17 +56,12 @@ impl Share {
             return true;
         }
         let more = u32::try_from(missing).ok().and_then(|n| Arc::clone(&self.units).try_acquire_many_owned(n).ok());
-        match (more, &mut self.taken) {
-            (None, _) => false,
-            (Some(more), Some(taken)) => {
-                taken.merge(more);
-                true
-            }
-            (more, none) => {
-                *none = more;
-                true
-            }
+        let Some(more) = more else { return false };
+        match &mut self.taken {
+            Some(taken) => taken.merge(more),
+            none => *none = Some(more),
         }
+        true
     }
 }
 

@@ -15,6 +15,7 @@ use multer::{Field, Multipart};
 use super::body::{self, Collected};
 use super::params::Pairs;
 use crate::domain::Invalid;
+use crate::domain::filename::Filename;
 use crate::domain::media_type::MediaType;
 use crate::http::budget::{self, Budget, Share};
 use crate::http::error::ApiError;
@@ -23,7 +24,7 @@ use crate::storage::BodyError;
 
 /// A file of at most this size waits in memory for the fields behind it; a larger one is staged.
 const MAX_HELD_BYTES: usize = 1024 * 1024;
-/// All text fields together.
+/// All text fields together, with their names.
 const MAX_TEXT_BYTES: usize = 2 * 1024 * 1024;
 const MAX_FIELDS: usize = 32;
 /// What may stand before the first part, between two, or in the headers of one.
@@ -51,7 +52,7 @@ pub(in crate::http) struct Form {
 /// A file of a form.
 pub(in crate::http) struct FormFile {
     /// The name that it was sent under.
-    pub filename: Option<String>,
+    pub filename: Result<Option<Filename>, ApiError>,
     /// The type that it was sent with.
     pub mime: Result<Option<MediaType>, ApiError>,
     /// Its bytes.
@@ -117,8 +118,10 @@ impl Texts {
         if self.fields.len() >= MAX_FIELDS {
             return Err(ApiError::Malformed(format!("the form has more than {MAX_FIELDS} text fields")));
         }
+        self.bytes += name.len();
+        let limit = MAX_TEXT_BYTES.saturating_sub(self.bytes);
         let cover = |bytes| self.share.cover(self.bytes + bytes);
-        let bytes = match body::collect(&mut held.watch(field), MAX_TEXT_BYTES - self.bytes, cover).await {
+        let bytes = match body::collect(&mut held.watch(field), limit, cover).await {
             Ok(Collected::Whole(bytes)) => bytes,
             Ok(Collected::TooLarge(_)) => {
                 let problem = format!("is too large: text fields take at most {MAX_TEXT_BYTES} bytes");
@@ -141,7 +144,8 @@ async fn read_file(
     store: &ArtifactStore,
     budget: &Budget,
 ) -> Result<FormFile, ApiError> {
-    let filename = field.file_name().filter(|name| !name.is_empty()).map(ToOwned::to_owned);
+    let filename = field.file_name().filter(|name| !name.is_empty()).map(str::parse).transpose();
+    let filename = filename.map_err(|error| ApiError::field("filename", error));
     // Not `Field::content_type`, which takes a malformed type for none.
     let mime = field.headers().get(CONTENT_TYPE).map(|mime| mime.to_str().unwrap_or_default().parse()).transpose();
     let mime = mime.map_err(|error: Invalid| ApiError::field("file", format!("its type {error}")));

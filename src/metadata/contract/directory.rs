@@ -23,13 +23,11 @@ pub(super) async fn a_listing_with_a_delimiter_sums_up_what_lies_deeper(store: S
 async fn assert_lists_as_it_should(store: &Store, delimiters: &[Option<&str>]) {
     let (partitions, artifacts) = fill(store, &mut random(11)).await;
     let visible = |artifact: &Artifact| artifact.id.as_bytes()[7] % 5 != 0;
-    for partition in &partitions {
-        for prefix in PREFIXES {
-            for delimiter in delimiters {
-                for limit in [1, 2, 3, 7, 1_000] {
-                    let directory = Directory { limit, visible: &visible, ..directory(partition, prefix, *delimiter) };
-                    assert_eq!(found(store, &directory).await, expected(&artifacts, &directory), "{prefix} {limit}");
-                }
+    for prefix in PREFIXES {
+        for delimiter in delimiters {
+            for limit in [1, 2, 3, 7, 1_000] {
+                let directory = Directory { limit, visible: &visible, ..directory(&partitions[0], prefix, *delimiter) };
+                assert_eq!(found(store, &directory).await, expected(&artifacts, &directory), "{prefix} {limit}");
             }
         }
     }

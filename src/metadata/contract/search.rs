@@ -39,7 +39,9 @@ pub(super) async fn all_of_a_filter_must_hold(store: Store) {
 
 pub(super) async fn pages_of_every_size_join_without_a_seam(store: Store) {
     let (partitions, artifacts) = fill(&store, &mut random(3)).await;
-    for filter in [Filter::default(), Filter { mime_prefix: Some("image/".parse().unwrap()), ..Filter::default() }] {
+    let early = Filter { stored_before: Some(at(10)), ..Filter::default() };
+    let image = Filter { mime_prefix: Some("image/".parse().unwrap()), ..early.clone() };
+    for filter in [early, image] {
         for order in orders() {
             for limit in [1, 16, 17, 1_000] {
                 let search = search(&partitions, &filter, order, limit);

@@ -12,7 +12,7 @@ use crate::metadata::{Directory, Search};
 pub(super) async fn a_search_misses_nothing_that_stays(store: Store) {
     let mut churn = Churn::begin(&store, 21).await;
     let images = Filter { mime_prefix: Some("image/".parse().unwrap()), ..Filter::default() };
-    for (number, filter) in filters().iter().enumerate() {
+    for (number, filter) in filters().iter().enumerate().step_by(3) {
         let filter = if number % 2 == 0 { filter.clone() } else { both(filter, &images) };
         let order = orders()[number % 6];
         let partitions = churn.partitions.clone();

@@ -132,12 +132,10 @@ async fn store_form(
     let form = form::read(&parts.headers, body, store, ONE_FILE, budget).await?;
     let Form { fields, mut files, share: _share } = form;
     let file = files.pop().ok_or_else(form::no_file)?;
-    let mut pairs = parameters;
-    pairs.extend(fields);
-    if !pairs.iter().any(|(name, _)| name == "filename") {
-        pairs.extend(file.filename.map(|name| ("filename".to_owned(), name)));
+    let mut attributes: Attributes = from_pairs(parameters.into_iter().chain(fields).collect())?;
+    if attributes.filename.is_none() {
+        attributes.filename = file.filename?;
     }
-    let attributes: Attributes = from_pairs(pairs)?;
     attributes.into_file(file.mime?, file.content).store(store, UploadedVia::Direct).await
 }
 

@@ -212,9 +212,8 @@ async fn from_form(
     }
     let common: Common = from_pairs(fields)?;
     let files = files.into_iter().map(|file| {
-        let filename = file.filename.map(|name| name.parse()).transpose();
         let attributes = Attributes {
-            filename: filename.map_err(|error| ApiError::field("filename", error))?,
+            filename: file.filename?,
             summary: common.summary.clone(),
             scope: common.scope,
             ttl: common.ttl,
