@@ -231,6 +231,23 @@ mod tests {
     }
 
     #[test]
+    fn metadata_holds_what_it_is_found_by() {
+        let long = "x".repeat(MAX_PATH_BYTES);
+        let value = json!({"a.b": 1, "a": {"b": 2, "": {"": true}}, "": "y", "list": [{"a": 1}], &long: {"z": 1}});
+        let meta: Meta = value.try_into().unwrap();
+        let terms: Vec<MetaTerm> = terms_of(&meta).collect();
+        assert_eq!(terms.len(), 4, "{terms:?}");
+        for mut term in terms {
+            assert!(term.is_in(&meta), "{term:?}");
+            term.value.push('0');
+            assert!(!term.is_in(&meta), "{term:?}");
+        }
+        for path in ["a", "b", "a.", ".a.b", "a.b.", "list.a", "list.0.a"] {
+            assert!(!MetaTerm::new(path, &json!(1)).unwrap().is_in(&meta), "{path}");
+        }
+    }
+
+    #[test]
     fn orders_print_as_they_are_written() {
         for text in ["stored_at", "-stored_at", "filename", "-filename", "bytes", "-bytes"] {
             assert_eq!(text.parse::<Order>().unwrap().to_string(), text);

@@ -195,8 +195,8 @@ pub(in crate::http) struct Page {
 
 /// Search files
 ///
-/// Everything that is given must hold. A search that has to look at many files for few that match ends a page
-/// early: go on for as long as there is a `next_cursor`.
+/// Everything that is given must hold. A page ends early when many files had to be looked at for few that match,
+/// and when it holds some MiB: go on for as long as there is a `next_cursor`.
 #[utoipa::path(
     get,
     path = "/v1/artifacts",

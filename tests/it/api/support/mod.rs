@@ -29,7 +29,7 @@ use serde_json::{Value, json};
 
 pub(super) use self::client::{Call, Client, Form, Reply, Stored, assert_problem};
 pub(super) use self::paced::{Paced, broken_body};
-pub(super) use self::pages::{names_of, store_file};
+pub(super) use self::pages::{many_members, names_of, store_file};
 pub(super) use self::parts::{Multipart, PART, listed, part};
 pub(super) use self::providers::{Pair, Providers};
 pub(super) use self::signed::Ticket;

@@ -33,6 +33,7 @@ impl Client {
         let path = format!("{path}?limit={limit}&{parameters}");
         let mut pages = vec![self.get(&path).await.expect(200)];
         while let Some(cursor) = pages.last().and_then(Reply::cursor) {
+            assert!(pages.len() < 1000, "{path} does not end");
             // Whoever changes something at the same time has a turn between two pages.
             tokio::task::yield_now().await;
             pages.push(self.get(&format!("{path}&cursor={cursor}")).await.expect(200));
@@ -106,4 +107,9 @@ pub(crate) async fn store_file(client: &Client, mut description: Value) -> Store
     description.as_object_mut().unwrap().remove("bytes");
     description["text"] = json!("x".repeat(bytes as usize));
     client.post("/v1/artifacts").document(description).await.stored()
+}
+
+/// An object with so many short members.
+pub(crate) fn many_members(count: usize) -> Value {
+    Value::Object((0..count).map(|n| (n.to_string(), json!(n))).collect())
 }
