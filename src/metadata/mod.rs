@@ -72,52 +72,28 @@ pub trait MetadataStore: Send + Sync + 'static {
 
     /// The entries in parts of a partition's index ([`entries_of`] all its artifacts), one list for each part. A range
     /// that ends before it begins is empty.
-    async fn scan(&self, partition: &Partition, scans: &[Scan]) -> Result<Vec<Vec<Entry>>, Fault> {
-        let _ = (partition, scans);
-        Err(Fault::broken(self.name(), "scanning", "not yet"))
-    }
+    async fn scan(&self, partition: &Partition, scans: &[Scan]) -> Result<Vec<Vec<Entry>>, Fault>;
 
     /// How many entries are in each of these ranges of a partition's index; at `at_most`, the counting stops.
-    async fn count(&self, partition: &Partition, ranges: &[EntryRange], at_most: usize) -> Result<Vec<usize>, Fault> {
-        let _ = (partition, ranges, at_most);
-        Err(Fault::broken(self.name(), "counting", "not yet"))
-    }
+    async fn count(&self, partition: &Partition, ranges: &[EntryRange], at_most: usize) -> Result<Vec<usize>, Fault>;
 
     /// How much there is in each scope of a sandbox, expired or not.
-    async fn totals(&self, sandbox: &SandboxId) -> Result<Totals, Fault> {
-        let _ = sandbox;
-        Err(Fault::broken(self.name(), "adding up", "not yet"))
-    }
+    async fn totals(&self, sandbox: &SandboxId) -> Result<Totals, Fault>;
 
     /// Creates a document; `false` when its name is taken.
-    async fn insert_document(&self, document: &Document) -> Result<bool, Fault> {
-        let _ = document;
-        Err(Fault::broken(self.name(), "inserting a document", "not yet"))
-    }
+    async fn insert_document(&self, document: &Document) -> Result<bool, Fault>;
 
     /// The document with this name, expired or not.
-    async fn document(&self, kind: Kind, name: &str) -> Result<Option<Document>, Fault> {
-        let _ = (kind, name);
-        Err(Fault::broken(self.name(), "reading a document", "not yet"))
-    }
+    async fn document(&self, kind: Kind, name: &str) -> Result<Option<Document>, Fault>;
 
     /// Puts `document` in place of the one with its name, if that still has version `expected`.
-    async fn replace_document(&self, document: &Document, expected: u64) -> Result<Replaced, Fault> {
-        let _ = (document, expected);
-        Err(Fault::broken(self.name(), "replacing a document", "not yet"))
-    }
+    async fn replace_document(&self, document: &Document, expected: u64) -> Result<Replaced, Fault>;
 
     /// Removes a document if it still has this version.
-    async fn delete_document(&self, kind: Kind, name: &str, version: u64) -> Result<Replaced, Fault> {
-        let _ = (kind, name, version);
-        Err(Fault::broken(self.name(), "deleting a document", "not yet"))
-    }
+    async fn delete_document(&self, kind: Kind, name: &str, version: u64) -> Result<Replaced, Fault>;
 
     /// At most `limit` documents of a kind whose life was over at `now`, the longest expired first.
-    async fn expired_documents(&self, kind: Kind, now: Timestamp, limit: usize) -> Result<Vec<Document>, Fault> {
-        let _ = (kind, now, limit);
-        Err(Fault::broken(self.name(), "finding expired documents", "not yet"))
-    }
+    async fn expired_documents(&self, kind: Kind, now: Timestamp, limit: usize) -> Result<Vec<Document>, Fault>;
 
     /// At most `limit` records whose life was over at `now`, the longest expired first.
     async fn expired_artifacts(&self, now: Timestamp, limit: usize) -> Result<Vec<Artifact>, Fault>;
