@@ -14,6 +14,7 @@ pub mod metadata;
 pub mod policy;
 pub mod secret;
 pub mod server;
+pub mod signing;
 mod sqlite;
 pub mod storage;
 pub mod telemetry;

@@ -9,11 +9,14 @@ use axum::http::HeaderValue;
 
 use crate::auth::{AuthOptions, Authenticator, ClaimNames, KeyError, KeySource};
 use crate::clock::SystemClock;
-use crate::config::{AuthConfig, Config, CorsOrigins, MetadataConfig, S3Config, S3Encryption, StorageConfig};
+use crate::config::{
+    AuthConfig, Config, CorsOrigins, MetadataConfig, S3Config, S3Encryption, StorageConfig, StorageConfigs,
+};
 use crate::fault::Fault;
 use crate::http::{AllowedOrigins, AppState, Gate};
 use crate::metadata::{MemoryMetadata, MetadataStore, RedisMetadata, SqliteMetadata};
-use crate::policy::{Limits, Service};
+use crate::policy::{Limits, Service, Stores};
+use crate::signing::SigningKeys;
 use crate::storage::Storage;
 use crate::storage::filesystem::FilesystemStorage;
 use crate::storage::memory::MemoryStorage;
@@ -26,8 +29,8 @@ pub enum StartError {
     /// The keys of tokens are of no use.
     #[error("the keys of tokens cannot be used")]
     Keys(#[from] KeyError),
-    /// The generated secret can be neither read nor written.
-    #[error("the generated secret of tokens in {path} cannot be used")]
+    /// A generated secret can be neither read nor written.
+    #[error("the generated secret in {path} cannot be used")]
     SecretFile {
         /// The file.
         path: String,
@@ -60,7 +63,7 @@ pub fn auth_options(config: &Config) -> Result<AuthOptions, StartError> {
     keys.extend(jwks_url.as_ref().map(|url| KeySource::JwksUrl(url.expose().clone())));
     keys.extend(jwks_file.clone().map(KeySource::JwksFile));
     if keys.is_empty() {
-        keys.push(KeySource::Secret(secret_file::read_or_generate(&config.server.data_dir)?));
+        keys.push(KeySource::Secret(secret_file::read_or_generate(&config.server.data_dir, secret_file::TOKENS)?));
     }
     Ok(AuthOptions {
         keys,
@@ -76,11 +79,23 @@ pub fn auth_options(config: &Config) -> Result<AuthOptions, StartError> {
     })
 }
 
+/// The keys of signed URLs and cursors. Without configured secrets, one is generated once and kept in the
+/// data folder.
+pub fn signing_keys(config: &Config) -> Result<SigningKeys, StartError> {
+    match config.signing.secrets.as_slice() {
+        [current, others @ ..] => Ok(SigningKeys::new(current, others)),
+        [] => {
+            let generated = secret_file::read_or_generate(&config.server.data_dir, secret_file::URLS)?;
+            Ok(SigningKeys::new(&generated, &[]))
+        }
+    }
+}
+
 /// The rules over the configured providers.
 pub async fn service(config: &Config) -> Result<Service, StartError> {
-    let storage = storage(&config.storage).await?;
+    let stores = stores(&config.storage).await?;
     let metadata = metadata(&config.metadata)?;
-    Ok(Service::new(metadata, storage, Arc::new(SystemClock), limits(config)))
+    Ok(Service::new(metadata, stores, Arc::new(SystemClock), limits(config)))
 }
 
 /// What verifies tokens.
@@ -92,7 +107,8 @@ pub fn authenticator(auth: AuthOptions) -> Result<Authenticator, StartError> {
 pub fn router(config: &Config, service: Service, auth: AuthOptions) -> Result<(Router, Gate), StartError> {
     let gate = Gate::new(config.limits.max_concurrent_requests);
     let public_url = config.server.public_url.as_ref().map(|url| url.expose().as_str().trim_end_matches('/'));
-    let state = AppState::new(service, authenticator(auth)?, gate.clone(), public_url);
+    let signing = signing_keys(config)?;
+    let state = AppState::new(service, authenticator(auth)?, signing, gate.clone(), public_url);
     let origins = match &config.server.cors {
         CorsOrigins::Any => AllowedOrigins::Any,
         CorsOrigins::Only(origins) if origins.is_empty() => AllowedOrigins::None,
@@ -113,7 +129,21 @@ fn limits(config: &Config) -> Limits {
         session_life: limits.session_ttl,
         max_upload_bytes: limits.max_upload_bytes,
         max_meta_bytes: usize::try_from(limits.max_meta_bytes).unwrap_or(usize::MAX),
+        max_batch_items: usize::try_from(limits.max_batch_items).unwrap_or(usize::MAX),
+        max_batch_bytes: limits.max_batch_bytes,
     }
+}
+
+/// The storage providers. One that several scopes have is opened once.
+async fn stores(config: &StorageConfigs) -> Result<Stores, Fault> {
+    let session = storage(&config.session).await?;
+    let user = if config.user == config.session { Arc::clone(&session) } else { storage(&config.user).await? };
+    let sandbox = match &config.sandbox {
+        sandbox if *sandbox == config.session => Arc::clone(&session),
+        sandbox if *sandbox == config.user => Arc::clone(&user),
+        sandbox => storage(sandbox).await?,
+    };
+    Ok(Stores::per_scope(session, user, sandbox))
 }
 
 async fn storage(config: &StorageConfig) -> Result<Arc<dyn Storage>, Fault> {
@@ -124,6 +154,20 @@ async fn storage(config: &StorageConfig) -> Result<Arc<dyn Storage>, Fault> {
         StorageConfig::S3(config) => Arc::new(S3Storage::connect(s3_options("s3", config)).await?),
         StorageConfig::IbmCos(config) => Arc::new(S3Storage::connect(s3_options("ibm_cos", config)).await?),
     })
+}
+
+/// The buckets that bytes are kept in, if any.
+pub async fn buckets(config: &Config) -> Result<Vec<S3Storage>, StartError> {
+    let mut buckets = Vec::new();
+    for (config, _) in config.storage.distinct() {
+        let options = match config {
+            StorageConfig::S3(config) => s3_options("s3", config),
+            StorageConfig::IbmCos(config) => s3_options("ibm_cos", config),
+            StorageConfig::Memory | StorageConfig::Filesystem { .. } | StorageConfig::Sqlite { .. } => continue,
+        };
+        buckets.push(S3Storage::connect(options).await?);
+    }
+    Ok(buckets)
 }
 
 fn metadata(config: &MetadataConfig) -> Result<Arc<dyn MetadataStore>, Fault> {
@@ -140,6 +184,7 @@ fn s3_options(provider: &'static str, config: &S3Config) -> S3Options {
         bucket: config.bucket.clone(),
         region: config.region.clone(),
         endpoint_url: config.endpoint.as_ref().map(|url| url.expose().to_string()),
+        public_endpoint_url: config.public_endpoint.as_ref().map(|url| url.expose().to_string()),
         force_path_style: config.force_path_style,
         credentials: config.credentials.as_ref().map(|credentials| AccessKey {
             id: credentials.access_key_id.clone(),
@@ -150,5 +195,34 @@ fn s3_options(provider: &'static str, config: &S3Config) -> S3Options {
             S3Encryption::Aes256 => Sse::Aes256,
             S3Encryption::Kms(key_id) => Sse::AwsKms { key_id: key_id.clone() },
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(data: &std::path::Path, secrets: &str) -> Config {
+        let variables = [("ARTIFACTD_DATA_DIR", data.as_os_str()), ("URL_SIGNING_SECRET", secrets.as_ref())];
+        Config::load(variables.map(|(name, value)| (name.into(), value.into())), None).unwrap()
+    }
+
+    #[test]
+    fn generated_signing_keys_outlive_the_process() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = config(folder.path(), "");
+        let signature = signing_keys(&config).unwrap().sign(b"message");
+        assert!(signing_keys(&config).unwrap().verify(b"message", &signature));
+    }
+
+    #[test]
+    fn configured_signing_secrets_are_rotated_and_need_no_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let (old, new) = ("o".repeat(32), "n".repeat(32));
+        let keys = |secrets: &str| signing_keys(&config(folder.path(), secrets)).unwrap();
+        let signature = keys(&old).sign(b"message");
+        assert!(keys(&format!("{new},{old}")).verify(b"message", &signature));
+        assert!(!keys(&new).verify(b"message", &signature));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 }

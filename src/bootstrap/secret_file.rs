@@ -1,4 +1,4 @@
-//! The secret of tokens that is generated when no key is configured.
+//! Secrets that are generated when none is configured.
 
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -7,15 +7,19 @@ use super::StartError;
 use crate::files::create_private_dir;
 use crate::secret::Secret;
 
-const NAME: &str = "jwt-secret";
+/// The file with the secret of tokens.
+pub(super) const TOKENS: &str = "jwt-secret";
 
-/// The secret in `folder`, made if there is none. Processes that start together agree on one.
-pub(super) fn read_or_generate(folder: &Path) -> Result<Secret, StartError> {
-    let path = folder.join(NAME);
+/// The file with the secret of URLs and cursors.
+pub(super) const URLS: &str = "url-signing.key";
+
+/// The secret in the file `name` in `folder`, made if there is none. Processes that start together agree on one.
+pub(super) fn read_or_generate(folder: &Path, name: &str) -> Result<Secret, StartError> {
+    let path = folder.join(name);
     read(&path)
         .and_then(|found| match found {
             Some(secret) => Ok(secret),
-            None => generate(folder, &path),
+            None => generate(folder, name),
         })
         .map_err(|source| StartError::SecretFile { path: path.display().to_string(), source })
 }
@@ -29,11 +33,12 @@ fn read(path: &Path) -> io::Result<Option<Secret>> {
     }
 }
 
-fn generate(folder: &Path, path: &Path) -> io::Result<Secret> {
+fn generate(folder: &Path, name: &str) -> io::Result<Secret> {
     create_private_dir(folder)?;
+    let path = folder.join(name);
     let bytes: [u8; 32] = rand::random();
     let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    let draft = folder.join(format!("{NAME}.{:032x}", rand::random::<u128>()));
+    let draft = folder.join(format!("{name}.{:032x}", rand::random::<u128>()));
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -42,11 +47,11 @@ fn generate(folder: &Path, path: &Path) -> io::Result<Secret> {
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
     // A link, unlike a rename, does not replace the secret of a process that was faster.
-    let linked = std::fs::hard_link(&draft, path);
+    let linked = std::fs::hard_link(&draft, &path);
     std::fs::remove_file(&draft)?;
     match linked {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-        _ => read(path)?.ok_or_else(|| io::Error::other("it was removed while it was read")),
+        _ => read(&path)?.ok_or_else(|| io::Error::other("it was removed while it was read")),
     }
 }
 
@@ -59,18 +64,26 @@ mod tests {
         use std::os::unix::fs::PermissionsExt as _;
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data");
-        let first = read_or_generate(&data).unwrap();
+        let first = read_or_generate(&data, TOKENS).unwrap();
         assert_eq!(first.expose().len(), 64);
-        assert_eq!(read_or_generate(&data).unwrap(), first);
+        assert_eq!(read_or_generate(&data, TOKENS).unwrap(), first);
         let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
-        assert_eq!((mode(&data), mode(&data.join(NAME))), (0o700, 0o600));
+        assert_eq!((mode(&data), mode(&data.join(TOKENS))), (0o700, 0o600));
         assert_eq!(std::fs::read_dir(&data).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn each_file_has_a_secret_of_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let secret = |name| read_or_generate(folder.path(), name).unwrap();
+        assert_ne!(secret(TOKENS), secret(URLS));
+        assert_eq!(secret(URLS), secret(URLS));
     }
 
     #[test]
     fn a_secret_that_was_cut_is_refused() {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join(NAME), "short").unwrap();
-        assert!(read_or_generate(folder.path()).is_err());
+        std::fs::write(folder.path().join(TOKENS), "short").unwrap();
+        assert!(read_or_generate(folder.path(), TOKENS).is_err());
     }
 }

@@ -5,7 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::auth::{AuthOptions, TokenRequest, mint};
 use crate::clock::{Clock as _, SystemClock};
-use crate::config::{Config, MetadataConfig, StorageConfig};
+use crate::config::{Config, MetadataConfig, StorageConfig, StorageConfigs};
+use crate::domain::scope::Scope;
 use crate::domain::ttl::Ttl;
 
 /// The user of the token in the banner, and how long it is valid.
@@ -19,7 +20,7 @@ pub(super) fn text(config: &Config, auth: &AuthOptions, address: SocketAddr) -> 
     let mut text = format!(
         "artifactd {} listens on {address}\n\n  documentation  {url}/docs\n  bytes          {}\n  records        {}\n",
         env!("CARGO_PKG_VERSION"),
-        storage(&config.storage),
+        storages(&config.storage),
         metadata(&config.metadata)
     );
     if config.auth_is_configured() {
@@ -62,6 +63,20 @@ fn development_token(auth: &AuthOptions) -> Option<String> {
         audience: None,
     };
     mint(auth, &request, SystemClock.now()).ok()
+}
+
+/// The provider, or which one each scope has.
+fn storages(configs: &StorageConfigs) -> String {
+    match configs.distinct().as_slice() {
+        [(only, _)] => storage(only),
+        several => {
+            let line = |(config, scopes): &(&StorageConfig, Vec<Scope>)| {
+                let scopes: Vec<_> = scopes.iter().map(|scope| scope.as_str()).collect();
+                format!("{} ({})", storage(config), scopes.join(", "))
+            };
+            several.iter().map(line).collect::<Vec<_>>().join("\n                 ")
+        }
+    }
 }
 
 fn storage(config: &StorageConfig) -> String {

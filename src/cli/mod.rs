@@ -1,7 +1,8 @@
-//! The command line: `serve` (the default), `token`, `check`, `sweep`, `env`, `openapi`, `healthcheck`.
+//! The command line: `serve` (the default), `token`, `check`, `sweep`, `bucket`, `env`, `openapi`, `healthcheck`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is where the program speaks to its user")]
 
 mod banner;
+mod bucket;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -11,6 +12,7 @@ use clap::{Args, Parser, Subcommand};
 use tokio::net::TcpListener;
 use tracing::{error, warn};
 
+use self::bucket::BucketAction;
 use crate::auth::{TokenRequest, mint};
 use crate::bootstrap::{self, StartError};
 use crate::clock::{Clock as _, SystemClock};
@@ -48,6 +50,9 @@ enum Action {
         #[arg(long)]
         orphans: bool,
     },
+    /// Prepare the bucket, with s3 and ibm_cos
+    #[command(subcommand)]
+    Bucket(BucketAction),
     /// Print all settings with their defaults, as an example of `.env`
     Env,
     /// Print the OpenAPI document
@@ -101,6 +106,7 @@ pub fn run() -> ExitCode {
             Action::Token(arguments) => return token(&config, arguments),
             Action::Check => return check(&config).await,
             Action::Sweep { orphans } => return sweep(&config, orphans).await,
+            Action::Bucket(action) => return bucket::run(&config, action).await,
             Action::Healthcheck => return healthcheck(&config).await,
             Action::Openapi | Action::Env => Ok(()),
         };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::parse;
+use super::parse::{self, Expected};
 use super::setting::{Default, Setting, settings};
 use super::values::{Reported, Values};
 use crate::domain::meta::MAX_META_TEXT_BYTES;
@@ -25,6 +25,10 @@ settings! { "Lifetimes and limits":
         "Largest body of an upload through the service.");
     MAX_META = Setting::new("MAX_META_BYTES", Default::Value("16KiB"),
         "Largest meta of an artifact, as JSON; at most 1MiB.");
+    MAX_BATCH_ITEMS = Setting::new("MAX_BATCH_ITEMS", Default::Value("100"),
+        "Most artifacts that one request stores; at most 1000.");
+    MAX_BATCH = Setting::new("MAX_BATCH_BYTES", Default::Value("64MiB"),
+        "Most bytes that the artifacts of such a request take together.");
     MAX_REQUESTS = Setting::new("MAX_CONCURRENT_REQUESTS", Default::Value("1024"),
         "Requests served at the same time; more are answered with 503.");
 }
@@ -48,6 +52,10 @@ pub struct LimitsConfig {
     pub max_upload_bytes: u64,
     /// The largest `meta`, as JSON.
     pub max_meta_bytes: u64,
+    /// How many artifacts one request may store.
+    pub max_batch_items: u32,
+    /// How many bytes they may take together.
+    pub max_batch_bytes: u64,
     /// How many requests are served at the same time.
     pub max_concurrent_requests: u32,
 }
@@ -65,6 +73,8 @@ impl LimitsConfig {
         if matches!(max_meta, Ok(max) if max > MAX_META_TEXT_BYTES as u64) {
             return Err(values.reject(&MAX_META, "must be at most 1MiB"));
         }
+        let max_batch_items = values.required(&MAX_BATCH_ITEMS, batch_items);
+        let max_batch = values.required(&MAX_BATCH, parse::bytes);
         let max_requests = values.required(&MAX_REQUESTS, parse::count);
         if let (Ok(default), Ok(max)) = (default_session, max_session)
             && default > max
@@ -82,7 +92,13 @@ impl LimitsConfig {
             sweep_interval: sweep_interval?,
             max_upload_bytes: max_upload?,
             max_meta_bytes: max_meta?,
+            max_batch_items: max_batch_items?,
+            max_batch_bytes: max_batch?,
             max_concurrent_requests: max_requests?,
         })
     }
+}
+
+fn batch_items(text: &str) -> Result<u32, Expected> {
+    parse::count(text).ok().filter(|n| *n <= 1000).ok_or("a whole number from 1 to 1000")
 }

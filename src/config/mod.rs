@@ -12,6 +12,7 @@ mod metadata;
 mod parse;
 mod server;
 mod setting;
+mod signing;
 mod source;
 mod storage;
 #[cfg(test)]
@@ -30,14 +31,22 @@ pub use metadata::MetadataConfig;
 pub use parse::ServiceUrl;
 pub use server::{CorsOrigins, ServerConfig};
 pub use setting::{Default, Section, Setting, Visibility};
-pub use storage::{S3Config, S3Credentials, S3Encryption, StorageConfig};
+pub use signing::SigningConfig;
+pub use storage::{S3Config, S3Credentials, S3Encryption, StorageConfig, StorageConfigs};
 
 use server::CONFIG_FILE_SETTING as CONFIG_FILE;
 use values::{Reported, Values};
 
 /// Every setting there is, by section.
-pub const SECTIONS: [Section; 6] =
-    [server::SECTION, auth::SECTION, storage::SECTION, metadata::SECTION, limits::SECTION, logging::SECTION];
+pub const SECTIONS: [Section; 7] = [
+    server::SECTION,
+    auth::SECTION,
+    signing::SECTION,
+    storage::SECTION,
+    metadata::SECTION,
+    limits::SECTION,
+    logging::SECTION,
+];
 
 fn all_settings() -> impl Iterator<Item = &'static Setting> {
     SECTIONS.iter().flat_map(|section| section.settings)
@@ -50,8 +59,10 @@ pub struct Config {
     pub server: ServerConfig,
     /// Who may call.
     pub auth: AuthConfig,
-    /// Where the bytes are.
-    pub storage: StorageConfig,
+    /// What the service signs with.
+    pub signing: SigningConfig,
+    /// Where the bytes of each scope are.
+    pub storage: StorageConfigs,
     /// Where records and sessions are.
     pub metadata: MetadataConfig,
     /// How long things live and how large they may be.
@@ -89,7 +100,8 @@ impl Config {
         let auth = AuthConfig::read(values);
         // With a wrong data folder the sections below still have their own errors to report.
         let data_dir = server.as_ref().map(|server| server.data_dir.clone()).unwrap_or_default();
-        let storage = StorageConfig::read(values, &data_dir);
+        let signing = SigningConfig::read(values);
+        let storage = StorageConfigs::read(values, &data_dir);
         let metadata = MetadataConfig::read(values, &data_dir);
         let limits = LimitsConfig::read(values);
         let logging = LoggingConfig::read(values);
@@ -103,12 +115,15 @@ impl Config {
             return Err(values.reject(&server::BIND_SETTING, problem));
         }
         let (storage, metadata) = (storage?, metadata?);
-        if let (StorageConfig::Sqlite { path: bytes }, MetadataConfig::Sqlite { path: records }) = (&storage, &metadata)
-            && bytes == records
-        {
-            return Err(values.reject(&metadata::SQLITE_PATH_SETTING, "must be another file than ARTIFACT_SQLITE_PATH"));
+        if let MetadataConfig::Sqlite { path } = &metadata {
+            let in_same_file = StorageConfig::Sqlite { path: path.clone() };
+            if storage.distinct().iter().any(|(provider, _)| **provider == in_same_file) {
+                let problem = "must be another file than ARTIFACT_SQLITE_PATH";
+                return Err(values.reject(&metadata::SQLITE_PATH_SETTING, problem));
+            }
         }
-        Ok(Self { server, auth, storage, metadata, limits: limits?, logging: logging?, listing: Vec::new() })
+        let (signing, limits, logging) = (signing?, limits?, logging?);
+        Ok(Self { server, auth, signing, storage, metadata, limits, logging, listing: Vec::new() })
     }
 
     /// Whether there is a key to verify tokens with. If not, the server listens on loopback only.

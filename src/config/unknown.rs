@@ -89,8 +89,9 @@ mod tests {
             ("MAX_UPLOAD_SIZE", Some("MAX_UPLOAD_BYTES")),
             ("CORS_ALLOW_ORIGINS", Some("CORS_ALLOWED_ORIGINS")),
             ("TTL_DEFAULT", Some("TTL_DEFAULT_SESSION")),
-            ("ARTIFACT_PROVIDER_SESSION", Some("ARTIFACT_PROVIDER")),
-            ("URL_SIGNING_SECRET", None),
+            ("ARTIFACT_PROVIDER_SESSIONS", Some("ARTIFACT_PROVIDER_SESSION")),
+            ("URL_SIGNING_SECRETS", Some("URL_SIGNING_SECRET")),
+            ("MAX_BATCH_BYTE", Some("MAX_BATCH_BYTES")),
             ("RATE_LIMIT_PER_SECOND", None),
         ] {
             let problem = variable(name, "x").expect(name).problem;

@@ -112,6 +112,12 @@ impl Content {
 pub enum UploadedVia {
     /// In the body of a request to this service.
     Direct,
+    /// In a request that stored several.
+    Batch,
+    /// To a signed URL.
+    Presigned,
+    /// To signed URLs, in parts.
+    Multipart,
 }
 
 impl Artifact {

@@ -23,6 +23,11 @@ impl Sha256Digest {
         BASE64.encode(self.0)
     }
 
+    /// From the standard base64 form of 32 bytes.
+    pub fn from_base64(text: &str) -> Option<Self> {
+        BASE64.decode(text).ok()?.try_into().ok().map(Self)
+    }
+
     /// The value of a `Content-Digest` or `Repr-Digest` field (RFC 9530): `sha-256=:…:`.
     pub fn to_field(&self) -> String {
         format!("sha-256=:{}:", self.to_base64())
@@ -40,11 +45,7 @@ impl Sha256Digest {
                 continue;
             }
             let encoded = value.strip_prefix(':').and_then(|rest| rest.strip_suffix(':'));
-            let bytes = encoded.and_then(|text| BASE64.decode(text).ok());
-            return match bytes.and_then(|bytes| bytes.try_into().ok()) {
-                Some(bytes) => Ok(Some(Self(bytes))),
-                None => Err(malformed),
-            };
+            return encoded.and_then(Self::from_base64).map(Some).ok_or(malformed);
         }
         Ok(None)
     }

@@ -27,6 +27,12 @@ impl Meta {
         serde_json::to_vec(&self.0).map_or(usize::MAX, |text| text.len())
     }
 
+    /// This object with one member set.
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.0.insert(name.to_owned(), value.into());
+        self
+    }
+
     /// This object changed by `patch` as RFC 7396 (JSON Merge Patch) says: members are set, `null`
     /// removes, objects merge.
     pub fn merged_with(mut self, patch: Self) -> Self {

@@ -10,6 +10,7 @@ pub mod grid;
 pub mod id;
 pub mod media_type;
 pub mod meta;
+pub mod part;
 pub mod principal;
 pub mod range;
 pub mod scope;
@@ -18,6 +19,7 @@ pub mod session;
 pub mod summary;
 pub mod time;
 pub mod ttl;
+pub mod upload;
 pub mod words;
 
 /// Why a text is not a valid value of a domain type.

@@ -4,17 +4,18 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-use serde_json::Value;
+use serde::Serialize;
+use serde_json::{Map, Value};
 
-use super::Invalid;
 use super::artifact::Artifact;
 use super::id::SessionId;
 use super::meta::Meta;
 use super::time::Timestamp;
 use super::words::words;
+use super::{Invalid, serde_as_text};
 
 /// What an artifact must be like; all that is given must hold.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Filter {
     /// Stored in this session.
     pub session: Option<SessionId>,
@@ -50,14 +51,8 @@ impl Filter {
             && self.stored_before.is_none_or(|before| artifact.stored_at < before)
             && self.min_bytes.is_none_or(|min| artifact.content.bytes >= min)
             && self.max_bytes.is_none_or(|max| artifact.content.bytes <= max)
-            && (self.meta.is_empty() || self.has_meta(&description.meta))
+            && self.meta.iter().all(|term| term.is_in(&description.meta))
             && (self.words.is_empty() || self.words.is_subset(&words_of(artifact)))
-    }
-
-    fn has_meta(&self, meta: &Meta) -> bool {
-        // Names may hold dots themselves, so several members can have the path of a term.
-        let terms: BTreeSet<MetaTerm> = terms_of(meta).collect();
-        self.meta.iter().all(|term| terms.contains(term))
     }
 }
 
@@ -71,7 +66,7 @@ pub fn words_of(artifact: &Artifact) -> BTreeSet<String> {
 }
 
 /// The beginning of a media type, in lower case.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct MimePrefix(String);
 
 impl MimePrefix {
@@ -92,8 +87,12 @@ impl FromStr for MimePrefix {
     }
 }
 
+/// The longest path into metadata, in bytes. What lies deeper is not found: else some KiB of metadata could
+/// have paths of many MiB.
+pub const MAX_PATH_BYTES: usize = 1024;
+
 /// A path into metadata and the value there.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct MetaTerm {
     /// The names of the members on the way, joined by dots.
     pub path: String,
@@ -107,6 +106,20 @@ impl MetaTerm {
     pub fn new(path: impl Into<String>, value: &Value) -> Option<Self> {
         Some(Self { path: path.into(), value: text_of(value)? })
     }
+
+    fn is_in(&self, meta: &Meta) -> bool {
+        holds(meta.as_map(), &self.path, &self.value)
+    }
+}
+
+/// Whether `value` is at `path`. Names may hold dots themselves, so there can be several ways along it. The
+/// recursion is bounded by the depth of metadata.
+fn holds(members: &Map<String, Value>, path: &str, value: &str) -> bool {
+    members.iter().any(|(name, found)| match (path.strip_prefix(name.as_str()), found) {
+        (Some(""), found) => text_of(found).as_deref() == Some(value),
+        (Some(rest), Value::Object(members)) => rest.strip_prefix('.').is_some_and(|rest| holds(members, rest, value)),
+        _ => false,
+    })
 }
 
 fn text_of(value: &Value) -> Option<String> {
@@ -128,6 +141,9 @@ pub fn terms_of(meta: &Meta) -> impl Iterator<Item = MetaTerm> {
 
 /// The recursion is bounded by the depth of metadata.
 fn collect_terms(path: String, value: &Value, terms: &mut Vec<MetaTerm>) {
+    if path.len() > MAX_PATH_BYTES {
+        return;
+    }
     if let Value::Object(members) = value {
         for (name, value) in members {
             collect_terms(format!("{path}.{name}"), value, terms);
@@ -188,6 +204,8 @@ impl fmt::Display for Order {
         write!(f, "{}{name}", if self.descending { "-" } else { "" })
     }
 }
+
+serde_as_text!(Order);
 
 #[cfg(test)]
 mod tests {

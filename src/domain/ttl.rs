@@ -56,6 +56,19 @@ impl From<Ttl> for u64 {
     }
 }
 
+/// The life that a caller asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TtlChoice {
+    /// What the scope gives by itself.
+    #[default]
+    Default,
+    /// This long, from now.
+    For(Ttl),
+    /// Until it is deleted.
+    Never,
+}
+
 /// A life that ends: how long it was set to be, and when it is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lifetime {

@@ -3,6 +3,8 @@
 use axum::http::HeaderValue;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use crate::domain::artifact::Artifact;
+
 /// What a browser does with content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
@@ -41,8 +43,18 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'|')
     .remove(b'~');
 
+/// The field's value for an artifact.
+pub(super) fn of(artifact: &Artifact, disposition: Disposition) -> HeaderValue {
+    field(disposition, artifact.description.filename.as_ref().map(|filename| filename.base_name()))
+}
+
+/// The field's value as text; it is always ASCII.
+pub(super) fn text(field: &HeaderValue) -> String {
+    field.to_str().unwrap_or("attachment").to_owned()
+}
+
 /// The field's value. Clients that know only ASCII get an approximation of the name first.
-pub(super) fn field(disposition: Disposition, name: Option<&str>) -> HeaderValue {
+fn field(disposition: Disposition, name: Option<&str>) -> HeaderValue {
     let kind = match disposition {
         Disposition::Attachment => "attachment",
         Disposition::Inline => "inline",

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 
-use super::problem::{Code, FieldError, Problem};
+use super::problem::{Code, FieldError, ItemProblem, Problem};
+use super::signed_url::Refused;
 use crate::auth::AuthError;
 use crate::fault::{Chain, FaultKind};
 use crate::policy;
@@ -35,6 +36,12 @@ pub enum ApiError {
     /// The request is malformed as a whole.
     #[error("{0}")]
     Malformed(String),
+    /// A signed URL allows nothing.
+    #[error(transparent)]
+    SignedUrl(#[from] Refused),
+    /// What was sent to a signed URL is not what it was signed for.
+    #[error("the URL was signed for another {0}")]
+    NotAsSigned(&'static str),
     /// There is nothing at this path.
     #[error("there is nothing at this path")]
     NoRoute,
@@ -56,6 +63,9 @@ pub enum ApiError {
         /// The size of the content.
         size: u64,
     },
+    /// There is no memory for the body now.
+    #[error("too much is being received at the same time")]
+    NoRoom,
     /// As many requests as allowed are under way.
     #[error("too many requests are under way")]
     Overloaded,
@@ -83,13 +93,14 @@ impl ApiError {
             Self::Policy(error) => policy_code(error),
             Self::NotReady | Self::Auth(AuthError::KeysUnavailable) => Code::ProviderUnavailable,
             Self::NoToken | Self::WrongScheme | Self::Auth(_) => Code::Unauthenticated,
+            Self::SignedUrl(_) | Self::NotAsSigned(_) => Code::AccessDenied,
             Self::Invalid(_) | Self::Malformed(_) => Code::InvalidRequest,
             Self::NoRoute => Code::NotFound,
             Self::NoMethod => Code::MethodNotAllowed,
             Self::UnsupportedMediaType(_) => Code::UnsupportedMediaType,
             Self::TooLarge { .. } => Code::PayloadTooLarge,
             Self::RangeNotSatisfiable { .. } => Code::RangeNotSatisfiable,
-            Self::Overloaded | Self::Draining => Code::Overloaded,
+            Self::NoRoom | Self::Overloaded | Self::Draining => Code::Overloaded,
             Self::Panic(_) => Code::Internal,
         }
     }
@@ -107,6 +118,11 @@ impl ApiError {
                 error => error.to_string(),
             },
         })
+    }
+
+    /// What is told of it as the error of one item of many.
+    pub(super) fn item(&self) -> ItemProblem {
+        ItemProblem::new(self.code(), self.detail(), self.field_errors())
     }
 
     fn field_errors(&self) -> Vec<FieldError> {
@@ -128,7 +144,9 @@ fn policy_code(error: &policy::Error) -> Code {
         policy::Error::AccessDenied(_) => Code::AccessDenied,
         policy::Error::Invalid { .. } => Code::InvalidRequest,
         policy::Error::PreconditionFailed { .. } => Code::PreconditionFailed,
-        policy::Error::Conflict(_) => Code::Conflict,
+        policy::Error::Conflict(_) | policy::Error::IdTaken => Code::Conflict,
+        policy::Error::UploadNotFound => Code::UploadNotFound,
+        policy::Error::UploadIncomplete(_) => Code::UploadIncomplete,
         policy::Error::Body(BodyError::Disconnected(_) | BodyError::WrongLength { .. }) => Code::InvalidRequest,
         policy::Error::Body(BodyError::Stalled) => Code::RequestTimeout,
         policy::Error::Body(BodyError::TooLarge { .. }) => Code::PayloadTooLarge,
@@ -149,7 +167,7 @@ impl From<BodyError> for ApiError {
 }
 
 /// `text`, or its beginning: it may quote what the caller sent, however long that was.
-fn shortened(text: String) -> String {
+pub(super) fn shortened(text: String) -> String {
     match text.char_indices().nth(MAX_QUOTED_CHARS) {
         None => text,
         Some((end, _)) => format!("{}…", &text[..end]),

@@ -1,16 +1,21 @@
 //! HTTP: routes, extractors, answers. Handlers are short: what a request means is decided in
 //! [`crate::policy`].
 
+mod budget;
 mod conditional;
+mod cursor;
 mod disposition;
 mod error;
 mod extract;
 mod metrics;
 mod middleware;
 mod openapi;
+mod presigned;
 mod problem;
 mod readiness;
 mod routes;
+mod serve;
+mod signed_url;
 mod view;
 
 use std::sync::Arc;
@@ -25,18 +30,24 @@ use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
+use self::budget::Budget;
 use self::metrics::Metrics;
 pub use self::middleware::gate::Gate;
 use self::readiness::Readiness;
+use self::signed_url::UrlSigner;
 use crate::auth::Authenticator;
 use crate::policy::Service;
+use crate::signing::SigningKeys;
 
 /// What handlers work with.
 #[derive(Clone)]
 pub struct AppState {
     service: Service,
     authenticator: Arc<Authenticator>,
+    signing: Arc<SigningKeys>,
+    signer: UrlSigner,
     gate: Gate,
+    bodies: Budget,
     metrics: Metrics,
     readiness: Readiness,
     public_url: Option<Arc<str>>,
@@ -45,15 +56,30 @@ pub struct AppState {
 impl AppState {
     /// The state of a service that lets requests in through `gate` and starts the URLs that it hands out
     /// with `public_url` (without a slash at its end; without one, they are paths).
-    pub fn new(service: Service, authenticator: Authenticator, gate: Gate, public_url: Option<&str>) -> Self {
+    pub fn new(
+        service: Service,
+        authenticator: Authenticator,
+        signing: SigningKeys,
+        gate: Gate,
+        public_url: Option<&str>,
+    ) -> Self {
+        let signing = Arc::new(signing);
         Self {
             service,
             authenticator: Arc::new(authenticator),
+            signer: UrlSigner::new(Arc::clone(&signing)),
+            signing,
             gate,
+            bodies: Budget::new(budget::DEFAULT_BYTES),
             metrics: Metrics::new(),
             readiness: Readiness::default(),
             public_url: public_url.map(Into::into),
         }
+    }
+
+    /// The same with so many bytes for all request bodies that are held in memory at the same time.
+    pub fn with_body_memory(self, bytes: usize) -> Self {
+        Self { bodies: Budget::new(bytes), ..self }
     }
 
     /// The `Location` field of something new at `path`.
@@ -77,7 +103,11 @@ pub enum AllowedOrigins {
 
 /// The service as a router.
 pub fn router(state: AppState, origins: AllowedOrigins) -> Router {
-    let (routes, document) = routes(&state.gate).split_for_parts();
+    let api = routes::api()
+        .layer(from_fn_with_state(state.clone(), middleware::replay::replay))
+        .layer(from_fn_with_state(state.gate.clone(), middleware::gate::enter))
+        .layer(from_fn(middleware::linger::linger));
+    let (routes, document) = documented(api).split_for_parts();
     let docs = SwaggerUi::new("/docs")
         .url("/openapi.json", openapi::with_unique_ids(document))
         // By default the page would have another host validate the document.
@@ -94,13 +124,10 @@ pub fn router(state: AppState, origins: AllowedOrigins) -> Router {
 
 /// The OpenAPI document of the service.
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    openapi::with_unique_ids(routes(&Gate::new(0)).into_openapi())
+    openapi::with_unique_ids(documented(routes::api()).into_openapi())
 }
 
-fn routes(gate: &Gate) -> OpenApiRouter<AppState> {
-    let api = routes::api()
-        .layer(from_fn_with_state(gate.clone(), middleware::gate::enter))
-        .layer(from_fn(middleware::linger::linger));
+fn documented(api: OpenApiRouter<AppState>) -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(openapi::ApiDocument::openapi()).merge(api).merge(routes::operation())
 }
 
@@ -121,17 +148,21 @@ fn cors(origins: AllowedOrigins) -> Option<CorsLayer> {
             header::IF_RANGE,
             header::RANGE,
             HeaderName::from_static("content-digest"),
+            HeaderName::from_static("idempotency-key"),
             HeaderName::from_static("x-request-id"),
             HeaderName::from_static("x-session-id"),
         ])
         .expose_headers(ExposeHeaders::list([
             header::ETAG,
+            header::LINK,
             header::LOCATION,
             header::RETRY_AFTER,
             header::ACCEPT_RANGES,
             header::CONTENT_RANGE,
             header::CONTENT_DISPOSITION,
+            header::LINK,
             HeaderName::from_static("content-digest"),
+            HeaderName::from_static("idempotency-replayed"),
             HeaderName::from_static("x-request-id"),
         ]));
     Some(layer)

@@ -17,20 +17,28 @@ use super::problem::Problem;
             Three scopes: `session` (ephemeral, for one session), `user` (persistent, for one user) and `sandbox` \
             (shared with everyone in the sandbox; written by administrators).\n\n\
             Errors are `application/problem+json` (RFC 9457). Times are RFC 3339 in UTC, sizes are bytes, durations \
-            are seconds. Unknown parameters and unknown JSON members are refused.",
+            are seconds. Unknown parameters and unknown JSON members are refused.\n\n\
+            Every POST may have an `Idempotency-Key` (1 to 255 ASCII characters): sent again within a day with the same \
+            key, it is answered as the first time, with `Idempotency-Replayed: true`, and nothing is done twice. The key \
+            of another request, or of one that is still under way, is answered 409 `conflict`.",
         license(name = "MIT", identifier = "MIT")
     ),
     modifiers(&BearerToken),
     security(("bearer" = [])),
     components(schemas(Problem), responses(
-        InvalidRequest, Unauthenticated, AccessDenied, ArtifactNotFound, ArtifactExpired, SessionNotFound, Conflict,
+        InvalidRequest, Unauthenticated, AccessDenied, ArtifactNotFound, ArtifactExpired, SessionNotFound, UploadNotFound,
+        UploadIncomplete, Conflict,
         PreconditionFailed, PayloadTooLarge, UnsupportedMediaType, RangeNotSatisfiable, DigestMismatch, RequestTimeout,
         InternalError, ProviderError, ServiceUnavailable
     )),
     tags(
         (name = "artifacts", description = "Store, read, change and delete files"),
+        (name = "uploads", description = "Send a file to a signed URL"),
+        (name = "multipart", description = "Send a large file in parts"),
+        (name = "signed", description = "What signed URLs of this service lead to; no token needed"),
         (name = "sessions", description = "The boundaries of ephemeral files"),
         (name = "caller", description = "Who the service takes you for"),
+        (name = "admin", description = "For administrators: the right `artifacts:admin`"),
         (name = "operation", description = "Health and version; no token needed")
     )
 )]
@@ -58,6 +66,9 @@ impl Modify for BearerToken {
 
 /// Gives each operation an id of its own: those of HEAD come from the handler of GET.
 pub(super) fn with_unique_ids(mut document: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
+    // The router's way to say that a parameter takes the rest of the path is not that of OpenAPI.
+    let paths = std::mem::take(&mut document.paths.paths);
+    document.paths.paths = paths.into_iter().map(|(path, item)| (path.replace("{*", "{"), item)).collect();
     for path in document.paths.paths.values_mut() {
         if let Some(head) = &mut path.head {
             head.operation_id = head.operation_id.take().map(|id| id.replacen("get", "head", 1));
@@ -140,6 +151,10 @@ error_responses! {
         "`session_not_found`: not in the caller's sandbox, or its life is over."
     ArtifactExpired 410 "artifact_expired" "Artifact expired" "the artifact has expired":
         "`artifact_expired`: its life is over."
+    UploadNotFound 404 "upload_not_found" "Upload not found" "there is no such upload":
+        "`upload_not_found`: not in the caller's sandbox, given up, or its time is over."
+    UploadIncomplete 409 "upload_incomplete" "Upload incomplete" "part 3 has not arrived":
+        "`upload_incomplete`: bytes or parts are missing or not as announced; `conflict`: it has been completed."
     Conflict 409 "conflict" "Conflict" "a session with this id exists":
         "`conflict`: collides with what is there."
     PreconditionFailed 412 "precondition_failed" "Precondition failed" "the artifact has changed":

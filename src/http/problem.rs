@@ -37,6 +37,29 @@ pub(super) struct Problem {
     pub errors: Vec<FieldError>,
 }
 
+/// What went wrong with one item of many: the members of a problem document that differ from one to another.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ItemProblem {
+    /// The kind of problem, for programs.
+    #[schema(value_type = String, example = "access_denied")]
+    pub code: Code,
+    /// The kind of problem in a few words; the same for each `code`.
+    #[schema(example = "Access denied")]
+    pub title: &'static str,
+    /// What is wrong with this item.
+    #[schema(example = "the artifact belongs to another user")]
+    pub detail: String,
+    /// Which fields are wrong.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldError>,
+}
+
+impl ItemProblem {
+    pub(super) fn new(code: Code, detail: String, errors: Vec<FieldError>) -> Self {
+        Self { code, title: code.title(), detail, errors }
+    }
+}
+
 /// One wrong field or parameter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldError {
@@ -58,6 +81,8 @@ pub(super) enum Code {
     ArtifactExpired,
     /// No such session.
     SessionNotFound,
+    /// No such upload.
+    UploadNotFound,
     /// No such route.
     NotFound,
     /// The route has other methods.
@@ -70,6 +95,8 @@ pub(super) enum Code {
     InvalidRequest,
     /// Collides with what is there.
     Conflict,
+    /// The upload lacks bytes or parts.
+    UploadIncomplete,
     /// `If-Match` does not hold.
     PreconditionFailed,
     /// The body is too large.
@@ -96,13 +123,15 @@ impl Code {
     /// The status that goes with it.
     pub(super) fn status(self) -> StatusCode {
         match self {
-            Self::ArtifactNotFound | Self::SessionNotFound | Self::NotFound => StatusCode::NOT_FOUND,
+            Self::ArtifactNotFound | Self::SessionNotFound | Self::UploadNotFound | Self::NotFound => {
+                StatusCode::NOT_FOUND
+            }
             Self::ArtifactExpired => StatusCode::GONE,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Unauthenticated => StatusCode::UNAUTHORIZED,
             Self::AccessDenied => StatusCode::FORBIDDEN,
             Self::InvalidRequest => StatusCode::BAD_REQUEST,
-            Self::Conflict => StatusCode::CONFLICT,
+            Self::Conflict | Self::UploadIncomplete => StatusCode::CONFLICT,
             Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -120,12 +149,14 @@ impl Code {
             Self::ArtifactNotFound => "Artifact not found",
             Self::ArtifactExpired => "Artifact expired",
             Self::SessionNotFound => "Session not found",
+            Self::UploadNotFound => "Upload not found",
             Self::NotFound => "No such resource",
             Self::MethodNotAllowed => "Method not allowed",
             Self::Unauthenticated => "Not authenticated",
             Self::AccessDenied => "Access denied",
             Self::InvalidRequest => "Invalid request",
             Self::Conflict => "Conflict",
+            Self::UploadIncomplete => "Upload incomplete",
             Self::PreconditionFailed => "Precondition failed",
             Self::PayloadTooLarge => "Payload too large",
             Self::UnsupportedMediaType => "Unsupported media type",

@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 pub(super) struct Readiness(Arc<Mutex<Option<(Instant, bool)>>>);
 
 impl Readiness {
-    /// Fails unless both providers answer, or have just answered.
+    /// Fails unless all providers answer, or have just answered.
     pub(super) async fn check(&self, service: &Service) -> Result<(), ApiError> {
         // Whoever asks while another does waits for that answer.
         let mut latest = self.0.lock().await;

@@ -1,13 +1,13 @@
 //! Records as callers see them.
 
 use axum::Json;
-use axum::http::header;
-use axum::response::IntoResponse;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::conditional;
+use super::{AppState, conditional};
 use crate::domain::artifact::{Artifact, UploadedVia};
 use crate::domain::scope::Scope;
 use crate::domain::session::Session;
@@ -113,6 +113,15 @@ impl ArtifactView {
 pub(super) fn artifact(artifact: &Artifact, metadata_provider: &'static str) -> impl IntoResponse {
     let etag = conditional::quoted(&artifact.record_etag());
     ([(header::ETAG, etag)], Json(ArtifactView::new(artifact, metadata_provider)))
+}
+
+/// A record that is new, with its entity tag and where it is.
+pub(super) fn created(new: &Artifact, metadata_provider: &'static str, state: &AppState) -> Response {
+    let mut response = (StatusCode::CREATED, artifact(new, metadata_provider)).into_response();
+    if let Some(location) = state.location(&format!("/v1/artifacts/{}", new.id)) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    response
 }
 
 /// A session.

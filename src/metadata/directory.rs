@@ -1,7 +1,7 @@
 //! Listing a partition by name, with what lies deeper summed up by the beginning of its names.
 
 use super::index::{List, Positions, after_prefix, id_of, just_after, position};
-use super::search::{MAX_BATCH, MAX_CANDIDATES, Position};
+use super::search::{MAX_BATCH, MAX_CANDIDATES, MAX_PAGE_META_BYTES, Position};
 use super::{MetadataStore, Scan};
 use crate::domain::artifact::Artifact;
 use crate::domain::id::ArtifactId;
@@ -55,20 +55,21 @@ impl dyn MetadataStore {
         if let Some(Position(from)) = directory.after {
             left = left.starting(from.clone());
         }
-        let mut looked_at = 0;
+        let (mut looked_at, mut held) = (0, 0);
         let mut batch = if directory.delimiter.is_some() { FIRST_BATCH } else { MAX_BATCH };
-        while contents.len() < directory.limit && looked_at < MAX_CANDIDATES {
+        while contents.len() < directory.limit && looked_at < MAX_CANDIDATES && held < MAX_PAGE_META_BYTES {
             let count = batch.min(directory.limit - contents.len()).min(MAX_CANDIDATES - looked_at);
             // One more than is looked at, to know whether there is more.
             let scan = Scan { range: list.range(&left), descending: false, limit: count + 1 };
             let entries = self.scan(directory.partition, &[scan]).await?.into_iter().next().unwrap_or_default();
             let positions: Vec<&[u8]> = entries.iter().take(count).map(|entry| list.position_of(entry)).collect();
-            let Looked { from, passed_over } = self.add(&mut contents, directory, &positions).await?;
+            let Looked { from, passed_over, meta_bytes } = self.add(&mut contents, directory, &positions).await?;
             if entries.len() <= count {
                 contents.next = None;
                 break;
             }
             looked_at += positions.len();
+            held += meta_bytes;
             contents.next = Some(Position(from.clone()));
             left = left.starting(from);
             // What was summed up need not be read: where there is much of it, little is read at a time.
@@ -86,7 +87,7 @@ impl dyn MetadataStore {
     ) -> Result<Looked, Fault> {
         let ids: Vec<ArtifactId> = positions.iter().filter_map(|position| id_of(position)).collect();
         let records = self.artifacts(&ids).await?;
-        let mut looked = Looked { from: Vec::new(), passed_over: false };
+        let mut looked = Looked { from: Vec::new(), passed_over: false, meta_bytes: 0 };
         for (found_at, record) in positions.iter().zip(records) {
             if *found_at < looked.from.as_slice() {
                 looked.passed_over = true;
@@ -99,7 +100,10 @@ impl dyn MetadataStore {
                     looked.from = after_prefix(beginning.as_bytes());
                     contents.prefixes.push(beginning);
                 }
-                None => contents.items.push(record),
+                None => {
+                    looked.meta_bytes += record.description.meta.encoded_len();
+                    contents.items.push(record);
+                }
             }
         }
         Ok(looked)
@@ -112,6 +116,8 @@ struct Looked {
     from: Vec<u8>,
     /// Whether some of them were part of what was summed up.
     passed_over: bool,
+    /// The size of the metadata that has come in.
+    meta_bytes: usize,
 }
 
 impl Directory<'_> {

@@ -5,7 +5,7 @@
 //! wants. When that is short but in another order, it is read whole and sorted.
 //!
 //! However little of it matches, a page costs a bounded amount of reading: it ends early after
-//! [`MAX_CANDIDATES`] candidates, and the next one goes on from there.
+//! [`MAX_CANDIDATES`] candidates, and the next one goes on from there. So it does when it holds much metadata.
 
 mod plan;
 mod walk;
@@ -25,7 +25,10 @@ use crate::fault::Fault;
 pub const MAX_CANDIDATES: usize = 2_000;
 
 /// How many records are read at a time: each may be large.
-pub(super) const MAX_BATCH: usize = 256;
+pub(super) const MAX_BATCH: usize = 128;
+
+/// After how many bytes of metadata, as JSON, a page ends: in memory they can take a hundred times as much.
+pub(super) const MAX_PAGE_META_BYTES: usize = 1024 * 1024;
 
 /// The least that is read of anything that is read piece by piece.
 const MIN_BATCH: usize = 16;
@@ -66,16 +69,17 @@ impl dyn MetadataStore {
         let plans = search.partitions.iter().map(|partition| Planner { store: self, search, partition }.part());
         let mut walk = Walk::new(self, search.order.descending, try_join_all(plans).await?);
         let mut found = Found { items: Vec::new(), next: None };
-        let mut looked_at = 0;
-        while found.items.len() < search.limit && looked_at < MAX_CANDIDATES {
+        let (mut looked_at, mut meta_bytes) = (0, 0);
+        while found.items.len() < search.limit && looked_at < MAX_CANDIDATES && meta_bytes < MAX_PAGE_META_BYTES {
             let batch = batch(search.limit - found.items.len(), looked_at, found.items.len());
             let candidates = walk.next(batch.min(MAX_CANDIDATES - looked_at)).await?;
             looked_at += candidates.len();
             let mut candidates = candidates.into_iter();
             while found.items.len() < search.limit
-                && let Some(candidate) = candidates.next()
+                && meta_bytes < MAX_PAGE_META_BYTES
+                && let Some((candidate, record)) = candidates.next()
             {
-                found.look_at(candidate, search);
+                meta_bytes += found.look_at(candidate, record, search);
             }
             if candidates.len() == 0 && walk.is_over() {
                 found.next = None;
@@ -87,14 +91,17 @@ impl dyn MetadataStore {
 }
 
 impl Found {
-    fn look_at(&mut self, candidate: Candidate<'_>, search: &Search<'_>) {
-        let Candidate { position, partition, record, .. } = candidate;
+    /// Gives the size of the metadata that has come in.
+    fn look_at(&mut self, candidate: Candidate<'_>, record: Option<Artifact>, search: &Search<'_>) -> usize {
+        let Candidate { position, partition, .. } = candidate;
         let position = Position(position);
         // One whose media type has just changed may be met in two lists.
-        if self.next.as_ref() != Some(&position) {
-            self.items.extend(record.filter(|record| is_wanted(record, partition, search, &position.0)));
-        }
+        let is_new = self.next.as_ref() != Some(&position);
+        let record = record.filter(|record| is_new && is_wanted(record, partition, search, &position.0));
+        let meta_bytes = record.as_ref().map_or(0, |record| record.description.meta.encoded_len());
+        self.items.extend(record);
         self.next = Some(position);
+        meta_bytes
     }
 }
 

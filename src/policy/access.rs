@@ -36,7 +36,10 @@ impl ArtifactStore {
     /// The artifact, if it is there, alive, and the caller may do `action` to it.
     pub(super) async fn find(&self, id: ArtifactId, action: Action) -> Result<Artifact, Error> {
         self.check_right(action)?;
-        let artifact = self.service.metadata.artifact(id).await?.ok_or(Error::ArtifactNotFound)?;
+        let artifact = match self.service.metadata.artifact(id).await? {
+            Some(artifact) => artifact,
+            None => self.service.complete_by_itself(self.sandbox(), id).await?.ok_or(Error::ArtifactNotFound)?,
+        };
         if *artifact.partition.sandbox() != self.caller.principal.sandbox {
             return Err(Error::ArtifactNotFound);
         }
@@ -104,7 +107,7 @@ impl ArtifactStore {
     }
 
     /// Fails when the caller names a session that exists and is not theirs.
-    async fn check_named_session(&self) -> Result<(), Error> {
+    pub(super) async fn check_named_session(&self) -> Result<(), Error> {
         let Some(named) = &self.caller.named_session else { return Ok(()) };
         self.check_may_name(named)?;
         match self.live_session(named).await? {

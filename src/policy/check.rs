@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use futures::future::try_join_all;
 use futures::{StreamExt as _, TryStreamExt as _};
 
 use super::Service;
@@ -13,7 +14,7 @@ use crate::domain::session::Session;
 use crate::domain::ttl::{Lifetime, Ttl};
 use crate::fault::Fault;
 use crate::metadata::session_name;
-use crate::storage::{Key, PutError, PutOptions};
+use crate::storage::{Key, PutError, PutOptions, Storage};
 
 const PROBE: &[u8] = b"artifactd check";
 
@@ -29,40 +30,43 @@ pub struct Checked {
 }
 
 impl Service {
-    /// Asks both providers for an answer, without changing anything.
+    /// Asks all providers for an answer, without changing anything.
     pub async fn ping(&self) -> Result<(), Fault> {
         // A listing, unlike a look at one key, tells a missing bucket from an empty one.
-        let (metadata, storage) = tokio::join!(self.metadata.ping(), self.storage.list("check/", None, 1));
-        metadata.and(storage.map(drop))
+        let stores = self.stores.distinct().into_iter().map(|storage| storage.list("check/", None, 1));
+        let (metadata, stores) = tokio::join!(self.metadata.ping(), try_join_all(stores));
+        metadata.and(stores.map(drop))
     }
 
-    /// Uses both providers as the service does: what is written is read and removed again.
-    pub async fn check(&self) -> [Checked; 2] {
-        let storage = timed(self.check_storage()).await;
-        let metadata = timed(self.check_metadata()).await;
-        [
-            Checked { role: "storage", provider: self.storage.name(), result: storage },
-            Checked { role: "metadata", provider: self.metadata.name(), result: metadata },
-        ]
+    /// Uses each provider as the service does: what is written is read and removed again.
+    pub async fn check(&self) -> Vec<Checked> {
+        let mut checked = Vec::new();
+        for storage in self.stores.distinct() {
+            let result = timed(self.check_storage(&**storage)).await;
+            checked.push(Checked { role: "storage", provider: storage.name(), result });
+        }
+        let result = timed(self.check_metadata()).await;
+        checked.push(Checked { role: "metadata", provider: self.metadata.name(), result });
+        checked
     }
 
-    async fn check_storage(&self) -> Result<(), Fault> {
-        let broken = |problem: &'static str| Fault::broken(self.storage.name(), "checking", problem);
+    async fn check_storage(&self, storage: &dyn Storage) -> Result<(), Fault> {
+        let broken = |problem: &'static str| Fault::broken(storage.name(), "checking", problem);
         let key = Key::check(new_artifact_id(self.clock.now()));
         let mut body = futures::stream::once(async { Ok(Bytes::from_static(PROBE)) }).boxed();
         let options = PutOptions { content_length: Some(PROBE.len() as u64), ..PutOptions::default() };
-        match self.storage.put(&key, &mut body, &options).await {
+        match storage.put(&key, &mut body, &options).await {
             Ok(_) => {}
             Err(PutError::Fault(fault)) => return Err(fault),
             Err(PutError::Body(_)) => return Err(broken("the body was not read as it was given")),
         }
-        let bytes = self.storage.get(&key, None).await?.ok_or_else(|| broken("what was written is not there"))?;
+        let bytes = storage.get(&key, None).await?.ok_or_else(|| broken("what was written is not there"))?;
         let chunks: Vec<Bytes> = bytes.try_collect().await?;
-        self.storage.delete(&key).await?;
+        storage.delete(&key).await?;
         if chunks.concat() != PROBE {
             return Err(broken("what was read is not what was written"));
         }
-        match self.storage.head(&key).await? {
+        match storage.head(&key).await? {
             None => Ok(()),
             Some(_) => Err(broken("what was deleted is still there")),
         }

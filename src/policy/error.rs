@@ -19,6 +19,15 @@ pub enum Error {
     /// No such session in the caller's sandbox, or its life is over.
     #[error("there is no such session")]
     SessionNotFound,
+    /// No such upload in the caller's sandbox, or its life is over.
+    #[error("there is no such upload")]
+    UploadNotFound,
+    /// The upload cannot be completed with what has arrived.
+    #[error("{0}")]
+    UploadIncomplete(Cow<'static, str>),
+    /// Another artifact has the id.
+    #[error("the id is taken")]
+    IdTaken,
     /// The caller may not do this.
     #[error("{0}")]
     AccessDenied(&'static str),
@@ -65,6 +74,24 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the same may succeed later, without anybody doing something else.
+    pub(super) fn may_pass(&self) -> bool {
+        match self {
+            Self::Fault(_) | Self::OtherProvider { .. } | Self::ContentMissing { .. } | Self::Interrupted => true,
+            Self::ArtifactNotFound
+            | Self::ArtifactExpired
+            | Self::SessionNotFound
+            | Self::UploadNotFound
+            | Self::UploadIncomplete(_)
+            | Self::IdTaken
+            | Self::AccessDenied(_)
+            | Self::Invalid { .. }
+            | Self::PreconditionFailed { .. }
+            | Self::Conflict(_)
+            | Self::Body(_) => false,
+        }
+    }
+
     pub(super) fn invalid(field: &'static str, reason: impl Into<Invalid>) -> Self {
         Self::Invalid { field, reason: reason.into() }
     }

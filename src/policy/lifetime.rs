@@ -6,7 +6,7 @@ use crate::domain::meta::Meta;
 use crate::domain::scope::Scope;
 use crate::domain::session::Session;
 use crate::domain::time::Timestamp;
-use crate::domain::ttl::{Lifetime, Ttl};
+use crate::domain::ttl::{Lifetime, Ttl, TtlChoice};
 
 /// The rules that an operator sets.
 #[derive(Debug, Clone)]
@@ -25,18 +25,10 @@ pub struct Limits {
     pub max_upload_bytes: u64,
     /// The largest `meta`, in bytes of JSON.
     pub max_meta_bytes: usize,
-}
-
-/// The life that a caller asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum TtlChoice {
-    /// What the scope gives by itself.
-    #[default]
-    Default,
-    /// This long, from now.
-    For(Ttl),
-    /// Until it is deleted.
-    Never,
+    /// How many files one request may store.
+    pub max_batch_items: usize,
+    /// How many bytes they may take together.
+    pub max_batch_bytes: u64,
 }
 
 impl Limits {
@@ -61,6 +53,15 @@ impl Limits {
             (TtlChoice::For(ttl), _) => Some(ttl),
         };
         Ok(ttl.map(|ttl| within(session, scope, Lifetime::starting(now, ttl), now)))
+    }
+
+    /// What gives an artifact as long a life as `life` was set to be, or as long as its scope allows by now.
+    pub(super) fn renewed(&self, scope: Scope, life: Option<Lifetime>) -> TtlChoice {
+        match (life.map(|life| life.ttl), self.max_ttl(scope)) {
+            (Some(ttl), Some(max)) => TtlChoice::For(ttl.min(max)),
+            (Some(ttl), None) | (None, Some(ttl)) => TtlChoice::For(ttl),
+            (None, None) => TtlChoice::Never,
+        }
     }
 
     /// `life` with its end moved by `by`, under the same rules.

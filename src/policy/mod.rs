@@ -11,34 +11,53 @@
 //! A crash between two steps leaves, at worst, bytes without a record.
 
 mod access;
+mod admin;
 mod check;
+mod copy;
 mod delete;
 mod error;
 mod expectation;
+mod idempotency;
 mod lifetime;
 mod meter;
+mod place;
+mod presign;
+mod register;
 mod retrieve;
+mod search;
 mod sessions;
 mod store;
+mod stores;
 pub mod sweeper;
 mod update;
+mod uploads;
 
 use std::sync::Arc;
 
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
+pub use self::admin::ScopeStats;
 pub use self::check::Checked;
+pub use self::copy::{CopyRequest, MoveRequest};
 pub use self::error::Error;
 pub use self::expectation::Expectation;
-pub use self::lifetime::{Limits, TtlChoice};
+pub use self::idempotency::{BodyPrint, Claim, Claimed, Plan, SavedAnswer};
+pub use self::lifetime::Limits;
+pub use self::place::Incoming;
+pub use self::presign::{Grant, MAX_PRESIGNED_SECONDS, Presigned, SignedContent};
+pub use self::search::{DirectoryRequest, SearchRequest};
 pub use self::sessions::NewSession;
-pub use self::store::{Incoming, NewArtifact, Staged};
+pub use self::store::{NewArtifact, Staged};
+pub use self::stores::Stores;
 pub use self::update::{Changes, FilenameChange, MetaChange, Replacement, TtlChange};
+pub use self::uploads::{CompletedPart, Completion, NewMultipart, NewUpload, Progress, Received};
+pub use crate::domain::ttl::TtlChoice;
 
 use crate::clock::Clock;
-use crate::domain::id::SessionId;
+use crate::domain::id::{SandboxId, SessionId};
 use crate::domain::principal::Principal;
+use crate::domain::time::Timestamp;
 use crate::metadata::MetadataStore;
 use crate::storage::Storage;
 
@@ -46,7 +65,7 @@ use crate::storage::Storage;
 #[derive(Clone)]
 pub struct Service {
     metadata: Arc<dyn MetadataStore>,
-    storage: Arc<dyn Storage>,
+    stores: Stores,
     clock: Arc<dyn Clock>,
     limits: Arc<Limits>,
     tasks: TaskTracker,
@@ -54,18 +73,13 @@ pub struct Service {
 
 impl Service {
     /// A service over these providers.
-    pub fn new(
-        metadata: Arc<dyn MetadataStore>,
-        storage: Arc<dyn Storage>,
-        clock: Arc<dyn Clock>,
-        limits: Limits,
-    ) -> Self {
-        Self { metadata, storage, clock, limits: Arc::new(limits), tasks: TaskTracker::new() }
+    pub fn new(metadata: Arc<dyn MetadataStore>, stores: Stores, clock: Arc<dyn Clock>, limits: Limits) -> Self {
+        Self { metadata, stores, clock, limits: Arc::new(limits), tasks: TaskTracker::new() }
     }
 
     /// The store as `principal` may use it, in the session that the caller has named, if any.
     pub fn for_caller(&self, principal: Principal, named_session: Option<SessionId>) -> ArtifactStore {
-        ArtifactStore { service: self.clone(), caller: Arc::new(Caller { principal, named_session }) }
+        ArtifactStore { service: self.clone(), caller: Arc::new(Caller { principal, named_session }), plan: None }
     }
 
     /// The name of the metadata provider.
@@ -78,6 +92,11 @@ impl Service {
         &self.limits
     }
 
+    /// What time it is.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     /// Waits for changes that are still under way, those whose callers have gone included.
     pub async fn drained(&self) {
         self.tasks.close();
@@ -85,12 +104,8 @@ impl Service {
     }
 
     /// The storage provider that holds the bytes of a record.
-    fn storage_named(&self, provider: &str) -> Result<&dyn Storage, Error> {
-        if self.storage.name() == provider {
-            Ok(&*self.storage)
-        } else {
-            Err(Error::OtherProvider { provider: provider.to_owned() })
-        }
+    fn storage_named(&self, provider: &str) -> Result<&Arc<dyn Storage>, Error> {
+        self.stores.named(provider).ok_or_else(|| Error::OtherProvider { provider: provider.to_owned() })
     }
 
     /// Runs a change to its end even if the caller goes away meanwhile.
@@ -113,6 +128,8 @@ impl Service {
 pub struct ArtifactStore {
     service: Service,
     caller: Arc<Caller>,
+    /// The ids to give, if the request may have been sent before.
+    plan: Option<Plan>,
 }
 
 struct Caller {
@@ -134,5 +151,14 @@ impl ArtifactStore {
     /// The rules in force.
     pub fn limits(&self) -> &Limits {
         self.service.limits()
+    }
+
+    /// The session that the request names, if it names one.
+    pub fn named_session(&self) -> Option<&SessionId> {
+        self.caller.named_session.as_ref()
+    }
+
+    fn sandbox(&self) -> &SandboxId {
+        &self.caller.principal.sandbox
     }
 }

@@ -2,14 +2,14 @@
 
 use std::ops::Range;
 
-use futures::{StreamExt as _, TryStreamExt as _};
+use futures::StreamExt as _;
 
 use super::access::Action;
+use super::place::Place;
 use super::{ArtifactStore, Error};
 use crate::domain::artifact::Artifact;
 use crate::domain::id::ArtifactId;
-use crate::fault::Fault;
-use crate::storage::{ByteStream, Key};
+use crate::storage::{ByteStream, exactly};
 
 impl ArtifactStore {
     /// The record of an artifact.
@@ -19,35 +19,24 @@ impl ArtifactStore {
 
     /// The bytes of the revision that `artifact` describes, or those of `range`, which lies within them.
     pub async fn read(&self, artifact: &Artifact, range: Option<Range<u64>>) -> Result<ByteStream, Error> {
-        if artifact.content.bytes == 0 {
-            return Ok(futures::stream::empty().boxed());
+        let place = self.service.place_of(artifact)?;
+        if let Some(bytes) = place.read(artifact.content.bytes, range).await? {
+            return Ok(bytes);
         }
-        let key = Key::from(&artifact.key());
-        let storage = self.service.storage_named(&artifact.content.provider)?;
-        let length = range.as_ref().map_or(artifact.content.bytes, |range| range.end - range.start);
-        match storage.get(&key, range).await? {
-            Some(bytes) => Ok(exactly(length, bytes, storage.name())),
-            None => {
-                // Deleted in this moment? Then that is the answer.
-                self.find(artifact.id, Action::Read).await?;
-                Err(Error::ContentMissing { key: key.to_string() })
-            }
-        }
+        // Deleted in this moment? Then that is the answer.
+        self.find(artifact.id, Action::Read).await?;
+        Err(place.missing())
     }
 }
 
-/// `bytes`, with an error where they are fewer or more than `length`: the store was tampered with.
-fn exactly(length: u64, bytes: ByteStream, provider: &'static str) -> ByteStream {
-    let wrong = move || Fault::broken(provider, "reading", "the bytes are not as many as were stored");
-    futures::stream::try_unfold((bytes, length), move |(mut bytes, left)| async move {
-        match bytes.try_next().await? {
-            Some(chunk) => {
-                let left = left.checked_sub(chunk.len() as u64).ok_or_else(wrong)?;
-                Ok(Some((chunk, (bytes, left))))
-            }
-            None if left == 0 => Ok(None),
-            None => Err(wrong()),
+impl Place {
+    /// The `size` bytes here, or those of `range`; `None` when there are none.
+    pub(super) async fn read(&self, size: u64, range: Option<Range<u64>>) -> Result<Option<ByteStream>, Error> {
+        if size == 0 {
+            return Ok(Some(futures::stream::empty().boxed()));
         }
-    })
-    .boxed()
+        let length = range.as_ref().map_or(size, |range| range.end - range.start);
+        let bytes = self.storage.get(&self.key, range).await?;
+        Ok(bytes.map(|bytes| exactly(length, bytes, self.storage.name())))
+    }
 }

@@ -120,9 +120,7 @@ impl ArtifactStore {
     }
 
     pub(super) async fn live_session(&self, id: &SessionId) -> Result<Option<Session>, Error> {
-        let session = self.service.metadata.find::<Session>(&session_name(&self.caller.principal.sandbox, id)).await?;
-        let now = self.service.clock.now();
-        Ok(session.filter(|session| !session.life.is_over(now)))
+        self.service.live_session(self.sandbox(), id).await
     }
 
     /// The session that the token or the request names; for a user who names none, their default one.

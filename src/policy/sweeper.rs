@@ -14,14 +14,18 @@ use crate::domain::artifact::Artifact;
 use crate::domain::grid::GridKey;
 use crate::domain::session::Session;
 use crate::domain::time::Timestamp;
+use crate::domain::upload::Upload;
 use crate::fault::{Chain, Fault, FaultKind};
 use crate::metadata::{Garbage, Replaced};
-use crate::storage::ObjectInfo;
+use crate::storage::{Key, ObjectInfo, Storage};
 
 /// How many things of a kind are looked at together.
 const PAGE: usize = 100;
 /// How many such pages a sweep looks at; what is left waits for the next one.
 const MAX_PAGES: usize = 100;
+
+/// How many kept answers are forgotten together; they can be large.
+const ANSWERS: usize = 10;
 
 /// After this long, bytes belong to no request that is still under way.
 const ABANDONED_AFTER_SECONDS: u64 = 86_400;
@@ -35,7 +39,9 @@ pub struct Swept {
     pub sessions: u64,
     /// Bytes that were noted as garbage.
     pub garbage: u64,
-    /// Staged bytes of requests that broke off.
+    /// Uploads that were over, with their bytes.
+    pub uploads: u64,
+    /// Bytes that waited for nothing any more.
     pub abandoned: u64,
     /// What could not be removed; the log says why.
     pub failures: u64,
@@ -49,8 +55,13 @@ impl Service {
         let artifacts = settle(self.sweep_artifacts(now, &mut failures).await, &mut failures);
         let sessions = settle(self.sweep_sessions(now, &mut failures).await, &mut failures);
         let garbage = settle(self.sweep_garbage(now, &mut failures).await, &mut failures);
-        let abandoned = settle(self.sweep_abandoned(now).await, &mut failures);
-        Swept { artifacts, sessions, garbage, abandoned, failures }
+        let uploads = settle(self.sweep_uploads(now, &mut failures).await, &mut failures);
+        while settle(self.forget_answers(now, ANSWERS).await, &mut failures) == ANSWERS as u64 {}
+        let mut abandoned = 0;
+        for storage in self.stores.distinct() {
+            abandoned += settle(self.sweep_abandoned(&**storage, now).await, &mut failures);
+        }
+        Swept { artifacts, sessions, garbage, uploads, abandoned, failures }
     }
 
     /// Sweeps every `interval` until cancelled.
@@ -72,18 +83,18 @@ impl Service {
     /// looks at every object, and takes the records' word: with lost records, all bytes are orphans.
     pub async fn sweep_orphans(&self, now: Timestamp) -> Result<u64, Error> {
         let mut swept = 0;
-        let mut after = None;
-        loop {
-            let page = self.storage.list("grid/", after.as_ref(), PAGE).await?;
-            let Some(last) = page.last() else { return Ok(swept) };
-            after = Some(last.key.clone());
-            for object in page {
-                if self.is_orphan(&object, now).await? {
-                    self.storage.delete(&object.key).await?;
-                    swept += 1;
+        for storage in self.stores.distinct() {
+            let mut after = None;
+            while let Some(page) = next_page(&**storage, "grid/", &mut after).await? {
+                for object in page {
+                    if self.is_orphan(&object, now).await? {
+                        storage.delete(&object.key).await?;
+                        swept += 1;
+                    }
                 }
             }
         }
+        Ok(swept)
     }
 
     /// Whether a record points at these bytes.
@@ -99,7 +110,8 @@ impl Service {
             return Ok(false);
         }
         Ok(match self.metadata.artifact(key.artifact).await? {
-            None => true,
+            // The store may have joined the parts of an upload, and the record is yet to come.
+            None => !self.is_awaited(key.artifact).await?,
             // What was just replaced may still be read; its note of garbage has it removed.
             Some(artifact) => artifact.key() != key && now.seconds_since(artifact.updated_at) > ABANDONED_AFTER_SECONDS,
         })
@@ -109,19 +121,21 @@ impl Service {
         let find = |limit| self.metadata.expired_artifacts(now, limit);
         // Only this version: whoever gave it a longer life just now keeps it.
         let remove = |artifact| async { Ok(u64::from(self.remove(artifact).await? == Replaced::Done)) }.boxed();
-        sweep_each(find, |artifact: &Artifact| artifact.id, remove, failures).await
+        sweep_each(find, |artifact: &Artifact| artifact.id, |_| None, remove, failures).await
     }
 
     async fn sweep_sessions(&self, now: Timestamp, failures: &mut u64) -> Result<u64, Error> {
         let find = |limit| self.metadata.expired::<Session>(now, limit).boxed();
         let remove = |session| async move { self.remove_session(&session).await.map(|()| 1) }.boxed();
-        sweep_each(find, |session: &Session| (session.sandbox.clone(), session.id.clone()), remove, failures).await
+        let name = |session: &Session| (session.sandbox.clone(), session.id.clone());
+        sweep_each(find, name, |_| None, remove, failures).await
     }
 
     async fn sweep_garbage(&self, now: Timestamp, failures: &mut u64) -> Result<u64, Error> {
         let find = |limit| self.metadata.due_garbage(now, limit);
         let collect = |garbage| async move { self.collect_unused(&garbage).await }.boxed();
-        sweep_each(find, |garbage: &Garbage| garbage.key.clone(), collect, failures).await
+        let name = |garbage: &Garbage| garbage.key.clone();
+        sweep_each(find, name, |garbage| Some(&garbage.provider), collect, failures).await
     }
 
     /// Acts on a note of garbage: 1 when bytes were removed.
@@ -135,19 +149,43 @@ impl Service {
         Ok(1)
     }
 
-    async fn sweep_abandoned(&self, now: Timestamp) -> Result<u64, Error> {
+    async fn sweep_uploads(&self, now: Timestamp, failures: &mut u64) -> Result<u64, Error> {
+        let find = |limit| self.metadata.expired::<Upload>(now, limit).boxed();
+        let remove = |upload| async move { self.remove_upload(upload).await.map(u64::from) }.boxed();
+        sweep_each(find, |upload: &Upload| upload.id, |upload| Some(&upload.provider), remove, failures).await
+    }
+
+    /// Removes what waits for no upload: staged by requests that broke off, or sent to a URL when it was of
+    /// no use any more.
+    async fn sweep_abandoned(&self, storage: &dyn Storage, now: Timestamp) -> Result<u64, Error> {
         let mut swept = 0;
         let mut after = None;
-        loop {
-            let page = self.storage.list("pending/", after.as_ref(), PAGE).await?;
-            let Some(last) = page.last() else { return Ok(swept) };
-            after = Some(last.key.clone());
+        while let Some(page) = next_page(storage, "pending/", &mut after).await? {
             for object in page.into_iter().filter(|object| is_abandoned(object, now)) {
-                self.storage.delete(&object.key).await?;
+                let upload = object.key.pending_artifact();
+                if let Some(id) = upload
+                    && self.is_awaited(id).await?
+                {
+                    continue;
+                }
+                storage.delete(&object.key).await?;
                 swept += 1;
             }
         }
+        Ok(swept)
     }
+}
+
+/// The objects behind `after`, which is moved to the last of them; `None` at the end.
+async fn next_page(
+    storage: &dyn Storage,
+    prefix: &str,
+    after: &mut Option<Key>,
+) -> Result<Option<Vec<ObjectInfo>>, Fault> {
+    let page = storage.list(prefix, after.as_ref(), PAGE).await?;
+    let Some(last) = page.last() else { return Ok(None) };
+    *after = Some(last.key.clone());
+    Ok(Some(page))
 }
 
 fn is_abandoned(object: &ObjectInfo, now: Timestamp) -> bool {
@@ -155,15 +193,18 @@ fn is_abandoned(object: &ObjectInfo, now: Timestamp) -> bool {
 }
 
 /// Removes what `find` finds, page by page; `find` goes on finding what could not be removed. What fails
-/// is passed over, unless a provider is away: then all else would fail as well.
+/// is passed over, unless the records are away: then all else would fail as well, as does all in a `store`
+/// that is away.
 async fn sweep_each<'a, T, K: Eq + Hash>(
     find: impl Fn(usize) -> BoxFuture<'a, Result<Vec<T>, Fault>>,
     name: impl Fn(&T) -> K,
+    store: impl Fn(&T) -> Option<&str>,
     remove: impl Fn(T) -> BoxFuture<'a, Result<u64, Error>>,
     failures: &mut u64,
 ) -> Result<u64, Error> {
     let mut swept = 0;
     let mut tried = HashSet::new();
+    let mut away = HashSet::new();
     for _ in 0..MAX_PAGES {
         let found = find(PAGE + tried.len()).await?;
         let fresh: Vec<T> = found.into_iter().filter(|item| tried.insert(name(item))).collect();
@@ -171,10 +212,16 @@ async fn sweep_each<'a, T, K: Eq + Hash>(
             break;
         }
         for item in fresh {
-            let key = name(&item);
+            let (key, store) = (name(&item), store(&item).map(ToOwned::to_owned));
+            if away.contains(&store) {
+                continue;
+            }
             let removed = remove(item).await;
             if matches!(&removed, Err(Error::Fault(fault)) if fault.kind == FaultKind::Unavailable) {
-                return removed.map(|_| swept);
+                if store.is_none() {
+                    return removed.map(|_| swept);
+                }
+                away.insert(store);
             }
             if removed.is_ok() {
                 tried.remove(&key);

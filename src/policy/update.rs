@@ -1,7 +1,7 @@
 //! Changing records and replacing bytes.
 
 use super::access::Action;
-use super::store::Incoming;
+use super::place::Incoming;
 use super::{ArtifactStore, Error, Expectation, TtlChoice};
 use crate::domain::artifact::{Artifact, Description};
 use crate::domain::filename::Filename;
@@ -14,7 +14,6 @@ use crate::domain::summary::Summary;
 use crate::domain::time::Timestamp;
 use crate::domain::ttl::{Lifetime, Ttl};
 use crate::metadata::{Garbage, Replaced};
-use crate::storage::Key;
 
 /// How long the bytes of a replaced revision stay, so that whoever reads them can finish.
 const REPLACED_CONTENT_GRACE_SECONDS: u64 = 3600;
@@ -85,7 +84,7 @@ pub struct Replacement {
 }
 
 impl Changes {
-    fn apply_to(&self, description: &mut Description) {
+    pub(super) fn apply_to(&self, description: &mut Description) {
         if let Some(mime) = &self.mime {
             description.mime = mime.clone();
         }
@@ -147,10 +146,9 @@ impl ArtifactStore {
         expected: Expectation,
     ) -> Result<Artifact, Error> {
         let revision = claimed.last_revision;
-        let key = Key::from(&claimed.key_of(revision));
+        let place = self.service.place_for(&claimed.key_of(revision));
         let mime = replacement.mime.as_ref().unwrap_or(&claimed.description.mime);
-        let written = self.write(&key, mime, incoming).await?;
-        let content = self.content(written, revision);
+        let content = place.content(place.write(mime, incoming, self.max_bytes()).await?, revision);
         let changes = Changes::from(replacement);
         let result = self
             .change(claimed.id, Some(REPLACED_CONTENT_GRACE_SECONDS), |artifact, _| {
@@ -163,7 +161,7 @@ impl ArtifactStore {
                 Ok(())
             })
             .await;
-        self.service.discard_if_refused(&key, &result).await;
+        place.discard_if_refused(&result).await;
         result
     }
 
@@ -173,7 +171,8 @@ impl ArtifactStore {
         loop {
             let before = self.find(id, Action::Write).await?;
             expected.check(&before)?;
-            let last_revision = before.last_revision.saturating_add(1);
+            let last_claim = self.service.last_claim(&before).await?.unwrap_or(before.last_revision);
+            let last_revision = before.last_revision.max(last_claim).saturating_add(1);
             let after = Artifact { last_revision, version: before.version + 1, ..before.clone() };
             if self.swap(&before, &after, None).await? {
                 return Ok(after);
@@ -183,7 +182,7 @@ impl ArtifactStore {
 
     /// Applies `change` to an artifact, again if another change comes between. With `discard_after`,
     /// the bytes it had before are noted as garbage after so many seconds.
-    async fn change(
+    pub(super) async fn change(
         &self,
         id: ArtifactId,
         discard_after: Option<u64>,

@@ -7,8 +7,11 @@ use crate::fault::Cause;
 /// One step from a schema to the next.
 pub(crate) struct Migration {
     sql: &'static str,
-    code: Option<fn(&Connection) -> Result<(), Cause>>,
+    code: Option<Code>,
 }
+
+/// What statements alone cannot do.
+type Code = fn(&Connection) -> Result<(), Cause>;
 
 impl Migration {
     /// A step of statements.
@@ -17,7 +20,7 @@ impl Migration {
     }
 
     /// This step with code that runs after its statements, in the same transaction.
-    pub(crate) const fn then(self, code: fn(&Connection) -> Result<(), Cause>) -> Self {
+    pub(crate) const fn then(self, code: Code) -> Self {
         Self { code: Some(code), ..self }
     }
 

@@ -1,4 +1,5 @@
-//! What every storage provider must do: one suite of cases, each of which runs on each provider.
+//! What every storage provider must do, and what is built upon all of them: one suite of cases, each of
+//! which runs on each provider.
 
 mod subject;
 
@@ -33,6 +34,8 @@ macro_rules! run_on {
     };
 }
 
+mod parts;
+
 contract! {
     what_was_put_is_what_is_read
     a_body_of_unknown_length_is_stored_whole
@@ -45,6 +48,7 @@ contract! {
     a_body_that_fails_leaves_the_old_bytes_in_place
     a_dropped_put_leaves_nothing
     delete_is_idempotent
+    delete_leaves_what_is_under_longer_keys
     head_tells_size_and_time
     a_copy_is_independent_of_its_source
     a_copy_replaces_and_may_be_repeated
@@ -194,6 +198,15 @@ async fn delete_is_idempotent(subject: Subject) {
     subject.delete(&sibling).await;
     subject.put(&key, b"again").await;
     assert_same(subject.read(&key).await, b"again");
+}
+
+async fn delete_leaves_what_is_under_longer_keys(subject: Subject) {
+    for name in ["shared/a/b", "shared/a.2", "shared/a0"] {
+        subject.put(&subject.key(name), b"bytes").await;
+    }
+    subject.delete(&subject.key("shared/a")).await;
+    subject.delete(&subject.key("shared")).await;
+    assert_eq!(subject.names("").await, ["shared/a.2", "shared/a/b", "shared/a0"]);
 }
 
 async fn head_tells_size_and_time(subject: Subject) {

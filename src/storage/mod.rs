@@ -6,8 +6,12 @@
 mod batch;
 #[cfg(test)]
 mod contract;
+mod direct;
+mod exactly;
 pub mod filesystem;
+mod key;
 pub mod memory;
+mod parts;
 pub mod s3;
 pub mod sqlite;
 
@@ -18,8 +22,12 @@ use bytes::Bytes;
 use futures::Stream;
 use futures::stream::BoxStream;
 
-use crate::domain::grid::GridKey;
-use crate::domain::id::{ArtifactId, SandboxId};
+pub use self::direct::{
+    Completed, Direct, Inspected, MultipartUpload, Part, PutConstraints, ResponseHeaders, SignedRequest,
+};
+pub use self::exactly::exactly;
+pub use self::key::Key;
+pub use self::parts::Parts;
 use crate::domain::media_type::MediaType;
 use crate::domain::time::Timestamp;
 use crate::fault::{Cause, Fault};
@@ -53,12 +61,17 @@ pub trait Storage: Send + Sync + 'static {
     /// there is nothing to copy. The source stays.
     async fn copy(&self, from: &Key, to: &Key, options: &PutOptions) -> Result<bool, Fault>;
 
-    /// Removes the bytes under `key`, if there are any.
+    /// Removes the bytes under `key`, if there are any. What is under longer keys stays.
     async fn delete(&self, key: &Key) -> Result<(), Fault>;
 
     /// At most `limit` objects whose key starts with `prefix`, in the order of their keys, beginning
     /// behind `after`.
     async fn list(&self, prefix: &str, after: Option<&Key>, limit: usize) -> Result<Vec<ObjectInfo>, Fault>;
+
+    /// What the store offers to clients themselves, if it does: signed URLs and uploads in parts.
+    fn direct(&self) -> Option<&dyn Direct> {
+        None
+    }
 }
 
 /// Bytes on their way in. The provider reads them to their end unless it fails.
@@ -66,49 +79,6 @@ pub type Body<'a> = &'a mut (dyn Stream<Item = Result<Bytes, BodyError>> + Send 
 
 /// Bytes on their way out.
 pub type ByteStream = BoxStream<'static, Result<Bytes, Fault>>;
-
-/// The name of an object: segments of unreserved characters, `%` and `.`, joined by `/`. No segment is
-/// empty, `.` or `..`, and none is longer than a file name may be, so a key is also a relative path.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Key(String);
-
-impl Key {
-    /// Where the bytes of an upload wait that is not complete.
-    pub fn pending(sandbox: &SandboxId, artifact: ArtifactId) -> Self {
-        Self(format!("pending/{}/{artifact}", sandbox.to_segment()))
-    }
-
-    /// Where a provider is tried out.
-    pub fn check(id: ArtifactId) -> Self {
-        Self(format!("check/{id}"))
-    }
-
-    /// A key that a provider listed; `None` for what this service never wrote.
-    pub fn from_listing(text: &str) -> Option<Self> {
-        let well_formed = text.split('/').all(|segment| {
-            !matches!(segment, "" | "." | "..")
-                && segment.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.~%".contains(&b))
-        });
-        well_formed.then(|| Self(text.to_owned()))
-    }
-
-    /// The key as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<&GridKey> for Key {
-    fn from(key: &GridKey) -> Self {
-        Self(key.to_string())
-    }
-}
-
-impl std::fmt::Display for Key {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
 
 /// What to know and keep about bytes besides the bytes.
 #[derive(Debug, Clone, Default)]

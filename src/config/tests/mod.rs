@@ -1,6 +1,7 @@
 //! What values are accepted and what is printed.
 
 mod sources;
+mod storage;
 
 use super::*;
 use crate::secret::Secret;
@@ -15,6 +16,13 @@ fn environment(variables: &[(&str, &str)]) -> Vec<(OsString, OsString)> {
     variables.iter().map(|(name, value)| (name.into(), value.into())).collect()
 }
 
+/// The one provider of all scopes.
+fn only_storage(variables: &[(&str, &str)]) -> StorageConfig {
+    let storage = load(variables).unwrap().storage;
+    let [(only, _)] = storage.distinct()[..] else { panic!("{storage:?}") };
+    only.clone()
+}
+
 fn errors(variables: &[(&str, &str)]) -> String {
     load(variables).expect_err(&format!("{variables:?}")).to_string()
 }
@@ -24,9 +32,11 @@ fn everything_has_a_default() {
     let config = load(&[]).unwrap();
     assert_eq!(config.server.bind.to_string(), "127.0.0.1:8080");
     assert_eq!(config.server.cors, CorsOrigins::Only(vec![]));
-    assert_eq!(config.storage, StorageConfig::Filesystem { root: "./data/artifacts".into() });
+    assert_eq!(only_storage(&[]), StorageConfig::Filesystem { root: "./data/artifacts".into() });
+    assert_eq!(config.signing.secrets, []);
     assert_eq!(config.metadata, MetadataConfig::Sqlite { path: "./data/metadata.db".into() });
     assert_eq!(config.limits.max_upload_bytes, 5 << 30);
+    assert_eq!((config.limits.max_batch_items, config.limits.max_batch_bytes), (100, 64 << 20));
     assert_eq!(config.limits.ttl_default_session.as_seconds(), 900);
     assert_eq!(config.limits.ttl_max_user, None);
     assert_eq!((config.auth.claim_user.as_str(), config.auth.leeway_seconds), ("sub", 30));
@@ -43,64 +53,12 @@ fn empty_means_unset() {
 #[test]
 fn paths_default_to_the_data_folder() {
     let data = ("ARTIFACTD_DATA_DIR", "/srv/artifactd");
-    let config = load(&[data, ("ARTIFACT_PROVIDER", "sqlite")]).unwrap();
-    assert_eq!(config.storage, StorageConfig::Sqlite { path: "/srv/artifactd/artifacts.db".into() });
-    assert_eq!(config.metadata, MetadataConfig::Sqlite { path: "/srv/artifactd/metadata.db".into() });
-    let config = load(&[data, ("ARTIFACT_FS_ROOT", "/mnt/bytes")]).unwrap();
-    assert_eq!(config.storage, StorageConfig::Filesystem { root: "/mnt/bytes".into() });
-}
-
-#[test]
-fn providers_have_two_names() {
-    for (one, other) in
-        [("memory", "vfs-memory"), ("filesystem", "vfs-filesystem"), ("s3", "vfs-s3"), ("sqlite", "vfs-sqlite")]
-    {
-        let storage = |name| load(&[("ARTIFACT_PROVIDER", name)]).unwrap().storage;
-        assert_eq!(storage(one), storage(other));
-    }
-}
-
-fn s3(variables: &[(&str, &str)]) -> S3Config {
-    let mut all = vec![("ARTIFACT_PROVIDER", "s3")];
-    all.extend(variables);
-    match load(&all).unwrap().storage {
-        StorageConfig::S3(config) => config,
-        other => panic!("{other:?}"),
-    }
-}
-
-#[test]
-fn path_style_and_region_depend_on_the_endpoint() {
-    let endpoint = ("S3_ENDPOINT_URL", "http://minio:9000");
-    let config = s3(&[]);
-    assert_eq!((config.force_path_style, config.region, config.credentials), (false, None, None));
-    let config = s3(&[endpoint, ("AWS_ACCESS_KEY_ID", "key"), ("AWS_SECRET_ACCESS_KEY", "secret")]);
-    assert_eq!((config.force_path_style, config.region.as_deref()), (true, Some("us-east-1")));
-    assert_eq!(config.credentials.unwrap().secret_access_key.expose(), "secret");
-    let config = s3(&[endpoint, ("S3_FORCE_PATH_STYLE", "no"), ("AWS_REGION", "eu-central-1")]);
-    assert_eq!((config.force_path_style, config.region.as_deref()), (false, Some("eu-central-1")));
-}
-
-#[test]
-fn encryption_of_s3() {
-    let kms = ("S3_SSE_ALGORITHM", "aws:kms");
-    assert_eq!(s3(&[("S3_SSE_ALGORITHM", "AES256")]).encryption, Some(S3Encryption::Aes256));
-    assert_eq!(s3(&[kms]).encryption, Some(S3Encryption::Kms(None)));
-    assert_eq!(s3(&[kms, ("S3_SSE_KMS_KEY_ID", "k")]).encryption, Some(S3Encryption::Kms(Some("k".to_owned()))));
-}
-
-#[test]
-fn ibm_cos_is_s3_with_its_own_names() {
-    let config = load(&[
-        ("ARTIFACT_PROVIDER", "ibm_cos"),
-        ("IBM_COS_ACCESS_KEY", "key"),
-        ("IBM_COS_SECRET_KEY", "secret"),
-        ("IBM_COS_ENDPOINT", "https://s3.eu-de.cloud-object-storage.appdomain.cloud"),
-        ("S3_ENDPOINT_URL", "http://ignored:9000"),
-    ]);
-    let Ok(Config { storage: StorageConfig::IbmCos(config), .. }) = config else { panic!("{config:?}") };
-    assert_eq!(config.endpoint.unwrap().expose().host_str(), Some("s3.eu-de.cloud-object-storage.appdomain.cloud"));
-    assert_eq!(config.credentials.unwrap().access_key_id, "key");
+    let path = "/srv/artifactd/artifacts.db".into();
+    assert_eq!(only_storage(&[data, ("ARTIFACT_PROVIDER", "sqlite")]), StorageConfig::Sqlite { path });
+    let path = "/srv/artifactd/metadata.db".into();
+    assert_eq!(load(&[data]).unwrap().metadata, MetadataConfig::Sqlite { path });
+    let root = "/mnt/bytes".into();
+    assert_eq!(only_storage(&[data, ("ARTIFACT_FS_ROOT", "/mnt/bytes")]), StorageConfig::Filesystem { root });
 }
 
 #[test]
@@ -108,11 +66,13 @@ fn several_values_are_separated_by_commas() {
     let other = "another-secret-of-at-least-32-bytes";
     let config = load(&[
         ("AUTH_JWT_SECRET", &format!("{SECRET}, {other},")),
+        ("URL_SIGNING_SECRET", &format!("{other},{SECRET}")),
         ("AUTH_ISSUER", "https://one, https://two"),
         ("CORS_ALLOWED_ORIGINS", "HTTPS://App.Example.com:443/, http://localhost:3000"),
     ])
     .unwrap();
     assert_eq!(config.auth.secrets.iter().map(Secret::expose).collect::<Vec<_>>(), [SECRET, other]);
+    assert_eq!(config.signing.secrets.iter().map(Secret::expose).collect::<Vec<_>>(), [other, SECRET]);
     assert_eq!(config.auth.issuers, ["https://one", "https://two"]);
     let origins = ["https://app.example.com", "http://localhost:3000"].map(str::to_owned);
     assert_eq!(config.server.cors, CorsOrigins::Only(origins.into()));
@@ -138,6 +98,7 @@ fn a_wrong_value_is_reported_with_what_was_expected() {
         ("SHUTDOWN_GRACE_SECONDS", "-1", "a whole number of seconds"),
         ("ARTIFACT_PROVIDER", "floppy", "filesystem, s3, ibm_cos"),
         ("ARTIFACT_PROVIDER", "vfs-ibm_cos", "filesystem, s3, ibm_cos"),
+        ("ARTIFACT_PROVIDER_USER", "floppy", "filesystem, s3, ibm_cos"),
         ("ARTIFACT_BUCKET", "a/b", "a bucket name"),
         ("ARTIFACT_SANDBOX_ID", "a\u{1}b", "an id without control characters"),
         ("S3_ENDPOINT_URL", "minio:9000", "a URL that starts with"),
@@ -158,6 +119,9 @@ fn a_wrong_value_is_reported_with_what_was_expected() {
         ("SWEEP_INTERVAL_SECONDS", "0", "at least 1"),
         ("MAX_UPLOAD_BYTES", "5 Gib5", "a number of bytes"),
         ("MAX_META_BYTES", "0", "a number of bytes"),
+        ("MAX_BATCH_ITEMS", "0", "a whole number from 1 to 1000"),
+        ("MAX_BATCH_ITEMS", "1001", "a whole number from 1 to 1000"),
+        ("MAX_BATCH_BYTES", "0", "a number of bytes"),
         ("MAX_CONCURRENT_REQUESTS", "0", "a whole number from 1"),
         ("LOG_FORMAT", "xml", "human or json"),
         ("RUST_LOG", "artifactd=loud", "levels such as"),
@@ -174,6 +138,7 @@ fn a_wrong_secret_is_not_shown() {
     for (name, value, hidden) in [
         ("AUTH_JWT_SECRET", "hunter2", "hunter2"),
         ("AUTH_JWT_SECRET", "0123456789abcdef0123456789abcdef,hunter2", "hunter2"),
+        ("URL_SIGNING_SECRET", "hunter2", "hunter2"),
         ("SESSION_REDIS_URL", "redis//user:hunter2@host", "hunter2"),
         ("SESSION_REDIS_URL", "http://user:hunter2@host", "hunter2"),
         ("S3_ENDPOINT_URL", "http://user:hunter2@host", "hunter2"),
@@ -213,22 +178,6 @@ fn contradictions_are_errors() {
     for (variables, expected) in cases {
         assert_eq!(errors(variables), *expected);
     }
-    let text = errors(&[("ARTIFACT_PROVIDER", "ibm_cos")]);
-    for name in ["IBM_COS_ACCESS_KEY", "IBM_COS_SECRET_KEY", "IBM_COS_ENDPOINT"] {
-        assert!(text.contains(&format!("{name}: must be set with ARTIFACT_PROVIDER=ibm_cos")), "{text}");
-    }
-}
-
-#[test]
-fn settings_of_providers_that_are_not_selected_do_not_matter() {
-    let config = load(&[
-        ("AWS_ACCESS_KEY_ID", "half a pair"),
-        ("S3_SSE_KMS_KEY_ID", "key"),
-        ("IBM_COS_SECRET_KEY", "half a pair"),
-        ("SESSION_REDIS_URL", "redis://localhost"),
-        ("ARTIFACT_SQLITE_PATH", "/tmp/x.db"),
-    ]);
-    assert_eq!(config.unwrap().storage, load(&[]).unwrap().storage);
 }
 
 #[test]
@@ -269,9 +218,7 @@ fn all_errors_are_reported_at_once() {
 
 #[test]
 fn what_comes_later_is_not_known_yet() {
-    for name in
-        ["URL_SIGNING_SECRET", "ARTIFACT_PROVIDER_USER", "RATE_LIMIT_BURST", "MAX_BATCH_ITEMS", "MAX_BATCH_BYTES"]
-    {
+    for name in ["RATE_LIMIT_PER_SECOND", "RATE_LIMIT_BURST"] {
         assert!(errors(&[(name, "1")]).starts_with(&format!("{name}: is not a known setting")), "{name}");
     }
     let ignored = [("SESSION_MANAGER", "local/host"), ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c"), ("HOME", "/root")];
@@ -282,6 +229,7 @@ fn what_comes_later_is_not_known_yet() {
 fn no_secret_is_printed() {
     let config = load(&[
         ("AUTH_JWT_SECRET", SECRET),
+        ("URL_SIGNING_SECRET", &format!("{SECRET},{SECRET}")),
         ("ARTIFACT_PROVIDER", "s3"),
         ("AWS_ACCESS_KEY_ID", "key-id"),
         ("AWS_SECRET_ACCESS_KEY", "hunter2-aws"),
@@ -295,6 +243,7 @@ fn no_secret_is_printed() {
     let listing: Vec<String> = config.redacted().collect();
     for line in [
         "AUTH_JWT_SECRET=***",
+        "URL_SIGNING_SECRET=***",
         "AWS_ACCESS_KEY_ID=key-id",
         "AWS_SECRET_ACCESS_KEY=***",
         "IBM_COS_SECRET_KEY=***",

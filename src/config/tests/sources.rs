@@ -26,7 +26,7 @@ fn the_environment_wins_over_dotenv_and_dotenv_over_toml() {
     assert_eq!(config.limits.session_ttl.as_seconds(), 120);
     assert_eq!(config.auth.secrets[0].expose(), format!("{SECRET},with,commas"));
     assert_eq!(config.auth.issuers, ["https://a", "https://b"]);
-    let StorageConfig::S3(storage) = config.storage else { panic!() };
+    let StorageConfig::S3(storage) = config.storage.session else { panic!() };
     assert_eq!((storage.bucket.as_str(), storage.force_path_style), ("toml", true));
 }
 
@@ -39,7 +39,7 @@ fn files_that_cannot_be_used_are_errors_that_show_no_content() {
     for (text, expected) in [
         ("auth_jwt_secret = hunter2\n", "is not valid TOML: TOML parse error at line 1, column 19"),
         ("artifactd_bnid = 'x'\n", "artifactd_bnid: is not a known setting; did you mean artifactd_bind?"),
-        ("max_batch_items = 5\n", "max_batch_items: is not a known setting"),
+        ("rate_limit_burst = 5\n", "rate_limit_burst: is not a known setting"),
         ("[auth]\njwt_secret = 'x'\n", "auth: is not a known setting"),
         ("artifact_bucket = ['a', 'b']\n", "ARTIFACT_BUCKET: expected one value, not a list"),
         ("artifact_bucket = { a = 1 }\n", "ARTIFACT_BUCKET: expected text, a number"),

@@ -1,5 +1,6 @@
 //! Request bodies: as streams with a guard against stalling, or whole within a limit.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -9,10 +10,14 @@ use bytes::{Bytes, BytesMut};
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
 
-use super::super::error::ApiError;
 use crate::domain::digest::Sha256Digest;
 use crate::domain::media_type::MediaType;
+use crate::http::budget::{Budget, Held};
+use crate::http::error::ApiError;
 use crate::storage::BodyError;
+
+/// A body of at most this size is not counted: the number of requests under way bounds them.
+pub(super) const FREE_BYTES: usize = 64 * 1024;
 
 /// A sender that is silent for so long has given up.
 const STALLED_AFTER: Duration = Duration::from_secs(60);
@@ -30,24 +35,53 @@ pub(in crate::http) fn stream(body: Body) -> BoxStream<'static, Result<Bytes, Bo
     .boxed()
 }
 
-/// All of a body that has at most `limit` bytes.
-pub(in crate::http) async fn whole(body: Body, limit: usize) -> Result<Bytes, ApiError> {
-    collect(&mut stream(body), limit).await?.map_err(|_| ApiError::TooLarge { limit })
+/// All of a body that has at most `limit` bytes. They are taken from the budget as they come: what is only
+/// announced keeps nobody else out.
+pub(in crate::http) async fn whole(
+    headers: &HeaderMap,
+    body: Body,
+    limit: usize,
+    budget: &Budget,
+) -> Result<Held, ApiError> {
+    let limit = limit.min(budget.bytes());
+    let mut share = budget.share(FREE_BYTES);
+    if content_length(headers).is_some_and(|announced| announced > limit as u64) {
+        return Err(ApiError::TooLarge { limit });
+    }
+    match collect(&mut stream(body), limit, |bytes| share.cover(bytes)).await? {
+        Collected::Whole(bytes) => Ok(Held { bytes, share: Arc::new(share) }),
+        Collected::TooLarge(_) => Err(ApiError::TooLarge { limit }),
+        Collected::NoRoom(_) => Err(ApiError::NoRoom),
+    }
 }
 
-/// Reads until the end (`Ok`) or until more than `limit` bytes have come (`Err`, with what has come).
+/// What was read into memory.
+pub(super) enum Collected {
+    /// Everything.
+    Whole(Bytes),
+    /// The beginning of more than allowed.
+    TooLarge(Bytes),
+    /// The beginning of more than the budget has.
+    NoRoom(Bytes),
+}
+
+/// Reads until the end, or until more than `limit` bytes have come, or so many that `cover` says no.
 pub(super) async fn collect<E>(
     chunks: &mut (impl Stream<Item = Result<Bytes, E>> + Unpin),
     limit: usize,
-) -> Result<Result<Bytes, Bytes>, E> {
+    mut cover: impl FnMut(usize) -> bool,
+) -> Result<Collected, E> {
     let mut collected = BytesMut::new();
     while let Some(chunk) = chunks.try_next().await? {
         collected.extend_from_slice(&chunk);
         if collected.len() > limit {
-            return Ok(Err(collected.freeze()));
+            return Ok(Collected::TooLarge(collected.freeze()));
+        }
+        if !cover(collected.len()) {
+            return Ok(Collected::NoRoom(collected.freeze()));
         }
     }
-    Ok(Ok(collected.freeze()))
+    Ok(Collected::Whole(collected.freeze()))
 }
 
 /// The size announced by `Content-Length`.
@@ -58,11 +92,16 @@ pub(in crate::http) fn content_length(headers: &HeaderMap) -> Option<u64> {
 /// The type announced by `Content-Type`. `application/x-www-form-urlencoded` counts as none: it is what
 /// curl says of any data when told nothing.
 pub(in crate::http) fn content_type(headers: &HeaderMap) -> Result<Option<MediaType>, ApiError> {
+    let sent = content_type_as_sent(headers)?;
+    Ok(sent.filter(|mime| mime.essence() != "application/x-www-form-urlencoded"))
+}
+
+/// The value of `Content-Type`.
+pub(in crate::http) fn content_type_as_sent(headers: &HeaderMap) -> Result<Option<MediaType>, ApiError> {
     let Some(value) = headers.get(CONTENT_TYPE) else { return Ok(None) };
     let malformed = |_| ApiError::field("content-type", "must be a media type such as text/plain");
     let text = value.to_str().map_err(|_| malformed(()))?;
-    let mime: MediaType = text.parse().map_err(|_| malformed(()))?;
-    Ok((mime.essence() != "application/x-www-form-urlencoded").then_some(mime))
+    text.parse().map(Some).map_err(|_| malformed(()))
 }
 
 /// The digest that the caller announced, as a parameter or as `Content-Digest`.

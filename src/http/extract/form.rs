@@ -1,8 +1,8 @@
-//! `multipart/form-data` (RFC 7578) with one file and text fields, in any order.
+//! `multipart/form-data` (RFC 7578) with files and text fields, in any order.
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 
 use axum::body::Body;
@@ -12,103 +12,177 @@ use bytes::Bytes;
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use multer::{Field, Multipart};
 
-use super::super::error::ApiError;
-use super::body;
+use super::body::{self, Collected};
 use super::params::Pairs;
+use crate::domain::Invalid;
+use crate::domain::filename::Filename;
 use crate::domain::media_type::MediaType;
+use crate::http::budget::{self, Budget, Share};
+use crate::http::error::ApiError;
 use crate::policy::{ArtifactStore, Incoming, Staged};
 use crate::storage::BodyError;
 
 /// A file of at most this size waits in memory for the fields behind it; a larger one is staged.
 const MAX_HELD_BYTES: usize = 1024 * 1024;
-/// All text fields together.
+/// All text fields together, with their names.
 const MAX_TEXT_BYTES: usize = 2 * 1024 * 1024;
 const MAX_FIELDS: usize = 32;
 /// What may stand before the first part, between two, or in the headers of one.
 const MAX_UNREAD_BYTES: usize = 256 * 1024;
 
+/// What a form may have.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::http) struct MaxFiles {
+    /// How many files.
+    pub count: usize,
+    /// How many bytes they may take together.
+    pub bytes: u64,
+}
+
 /// A form that has been read.
 pub(in crate::http) struct Form {
     /// The text fields.
     pub fields: Pairs,
-    /// The file.
-    pub file: FormFile,
+    /// The files.
+    pub files: Vec<FormFile>,
+    /// What the text fields take of the budget.
+    pub share: Share,
 }
 
-/// The file of a form.
+/// A file of a form.
 pub(in crate::http) struct FormFile {
     /// The name that it was sent under.
-    pub filename: Option<String>,
+    pub filename: Result<Option<Filename>, ApiError>,
     /// The type that it was sent with.
-    pub mime: Option<MediaType>,
+    pub mime: Result<Option<MediaType>, ApiError>,
     /// Its bytes.
     pub content: FormContent,
 }
 
-/// Where the bytes of the file are while the rest of the form is read.
+/// Where the bytes of a file are while the rest of the form is read.
 pub(in crate::http) enum FormContent {
     /// In memory.
-    Held(Bytes),
+    Held(budget::Held),
     /// With the storage provider.
     Staged(Staged),
 }
 
 /// Reads a form; a large file goes straight to the storage provider.
-pub(in crate::http) async fn read(headers: &HeaderMap, body: Body, store: &ArtifactStore) -> Result<Form, ApiError> {
+pub(in crate::http) async fn read(
+    headers: &HeaderMap,
+    body: Body,
+    store: &ArtifactStore,
+    max: MaxFiles,
+    budget: &Budget,
+) -> Result<Form, ApiError> {
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let boundary = multer::parse_boundary(content_type).map_err(malformed)?;
+    let boundary = multer::parse_boundary(content_type).map_err(|error| refusal(body_error(error)))?;
     let held = Held::default();
     let mut form = Multipart::new(Bounded { inner: body::stream(body), held: held.clone(), paused: false }, boundary);
-    let mut fields = Pairs::new();
-    let mut room = MAX_TEXT_BYTES;
-    let mut file = None;
-    while let Some(field) = form.next_field().await.map_err(malformed)? {
+    let mut texts = Texts { fields: Pairs::new(), bytes: 0, share: budget.share(body::FREE_BYTES) };
+    let mut files = Vec::new();
+    let room = Room { left: Arc::new(AtomicU64::new(max.bytes)), limit: max.bytes };
+    while let Some(field) = form.next_field().await.map_err(|error| refusal(body_error(error)))? {
         held.release();
-        let name = field.name().unwrap_or_default().to_owned();
-        if name == "file" {
-            if file.is_some() {
-                return Err(ApiError::field("file", "must be given once"));
-            }
-            file = Some(read_file(field, &held, store).await?);
-        } else {
-            if fields.len() >= MAX_FIELDS {
-                return Err(ApiError::Malformed(format!("the form has more than {MAX_FIELDS} text fields")));
-            }
-            let text = read_text(field, &held, &name, room).await?;
-            room -= text.len();
-            fields.push((name, text));
+        match field.name() {
+            Some("file") if files.len() == max.count => return Err(too_many_files(max.count)),
+            Some("file") => files.push(read_file(field, &held, &room, store, budget).await?),
+            _ => texts.read(field, &held).await?,
         }
     }
-    let file = file.ok_or_else(|| ApiError::field("file", "is missing: send the bytes as the form's part `file`"))?;
-    Ok(Form { fields, file })
+    Ok(Form { fields: texts.fields, files, share: texts.share })
 }
 
-async fn read_text(field: Field<'static>, held: &Held, name: &str, room: usize) -> Result<String, ApiError> {
-    let bytes = body::collect(&mut held.watch(field), room).await.map_err(malformed)?;
-    let too_large = |_| ApiError::field(name, format!("is too large: text fields take at most {MAX_TEXT_BYTES} bytes"));
-    String::from_utf8(bytes.map_err(too_large)?.into()).map_err(|_| ApiError::field(name, "must be UTF-8"))
+/// Why a form without a file is refused.
+pub(in crate::http) fn no_file() -> ApiError {
+    ApiError::field("file", "is missing: send the bytes as the form's part `file`")
 }
 
-async fn read_file(field: Field<'static>, held: &Held, store: &ArtifactStore) -> Result<FormFile, ApiError> {
-    let filename = field.file_name().filter(|name| !name.is_empty()).map(ToOwned::to_owned);
-    // Not `Field::content_type`, which takes a malformed type for none.
-    let mime = match field.headers().get(CONTENT_TYPE) {
-        None => None,
-        Some(mime) => {
-            let text = mime.to_str().unwrap_or_default();
-            Some(text.parse().map_err(|error| ApiError::field("file", format!("its type {error}")))?)
+fn too_many_files(max: usize) -> ApiError {
+    match max {
+        1 => ApiError::field("file", "must be given once"),
+        _ => ApiError::field("file", format!("must be given at most {max} times")),
+    }
+}
+
+/// The text fields that have been read.
+struct Texts {
+    fields: Pairs,
+    bytes: usize,
+    share: Share,
+}
+
+impl Texts {
+    async fn read(&mut self, field: Field<'static>, held: &Held) -> Result<(), ApiError> {
+        let name = field.name().unwrap_or_default().to_owned();
+        if self.fields.len() >= MAX_FIELDS {
+            return Err(ApiError::Malformed(format!("the form has more than {MAX_FIELDS} text fields")));
         }
-    };
-    let mut chunks = held.watch(field);
-    let content = match body::collect(&mut chunks, MAX_HELD_BYTES).await.map_err(malformed)? {
-        Ok(all) => FormContent::Held(all),
-        Err(beginning) => {
-            let rest = chunks.map_err(body_error);
-            let body = futures::stream::once(async { Ok(beginning) }).chain(rest).boxed();
+        self.bytes += name.len();
+        let limit = MAX_TEXT_BYTES.saturating_sub(self.bytes);
+        let cover = |bytes| self.share.cover(self.bytes + bytes);
+        let bytes = match body::collect(&mut held.watch(field), limit, cover).await {
+            Ok(Collected::Whole(bytes)) => bytes,
+            Ok(Collected::TooLarge(_)) => {
+                let problem = format!("is too large: text fields take at most {MAX_TEXT_BYTES} bytes");
+                return Err(ApiError::field(name, problem));
+            }
+            Ok(Collected::NoRoom(_)) => return Err(ApiError::NoRoom),
+            Err(error) => return Err(refusal(error)),
+        };
+        self.bytes += bytes.len();
+        let text = String::from_utf8(bytes.into()).map_err(|_| ApiError::field(&name, "must be UTF-8"))?;
+        self.fields.push((name, text));
+        Ok(())
+    }
+}
+
+async fn read_file(
+    field: Field<'static>,
+    held: &Held,
+    room: &Room,
+    store: &ArtifactStore,
+    budget: &Budget,
+) -> Result<FormFile, ApiError> {
+    let filename = field.file_name().filter(|name| !name.is_empty()).map(str::parse).transpose();
+    let filename = filename.map_err(|error| ApiError::field("filename", error));
+    // Not `Field::content_type`, which takes a malformed type for none.
+    let mime = field.headers().get(CONTENT_TYPE).map(|mime| mime.to_str().unwrap_or_default().parse()).transpose();
+    let mime = mime.map_err(|error: Invalid| ApiError::field("file", format!("its type {error}")));
+    let mut chunks = room.watch(held.watch(field));
+    let mut share = budget.share(0);
+    let collected = body::collect(&mut chunks, MAX_HELD_BYTES, |bytes| share.cover(bytes)).await;
+    let content = match collected.map_err(refusal)? {
+        Collected::Whole(bytes) => FormContent::Held(budget::Held { bytes, share: Arc::new(share) }),
+        Collected::TooLarge(beginning) | Collected::NoRoom(beginning) => {
+            let body = futures::stream::once(async { Ok(beginning) }).chain(chunks).boxed();
             FormContent::Staged(store.stage(Incoming { body, length: None, sha256: None }).await?)
         }
     };
     Ok(FormFile { filename, mime, content })
+}
+
+/// How many bytes the files of a form may still take.
+struct Room {
+    left: Arc<AtomicU64>,
+    limit: u64,
+}
+
+impl Room {
+    fn watch<S: Stream<Item = Result<Bytes, BodyError>> + Send + Unpin>(
+        &self,
+        chunks: S,
+    ) -> impl Stream<Item = Result<Bytes, BodyError>> + Send + Unpin + use<S> {
+        let (left, limit) = (Arc::clone(&self.left), self.limit);
+        chunks.map(move |chunk| {
+            let chunk = chunk?;
+            let take = |left: u64| left.checked_sub(chunk.len() as u64);
+            match left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take) {
+                Ok(_) => Ok(chunk),
+                Err(_) => Err(BodyError::TooLarge { limit }),
+            }
+        })
+    }
 }
 
 /// How many bytes the parser has taken in without giving anything out.
@@ -120,9 +194,9 @@ impl Held {
         self.0.store(0, Ordering::Relaxed);
     }
 
-    fn watch(&self, field: Field<'static>) -> impl Stream<Item = multer::Result<Bytes>> + Send + Unpin + use<> {
+    fn watch(&self, field: Field<'static>) -> impl Stream<Item = Result<Bytes, BodyError>> + Send + Unpin + use<> {
         let held = self.clone();
-        field.inspect_ok(move |_| held.release())
+        field.inspect_ok(move |_| held.release()).map_err(body_error)
     }
 }
 
@@ -160,8 +234,8 @@ impl<S: Stream<Item = Result<Bytes, BodyError>> + Unpin> Stream for Bounded<S> {
     }
 }
 
-fn malformed(error: multer::Error) -> ApiError {
-    match body_error(error) {
+fn refusal(error: BodyError) -> ApiError {
+    match error {
         BodyError::Disconnected(cause) if cause.is::<multer::Error>() || cause.is::<NotAForm>() => {
             ApiError::Malformed(format!("the form cannot be read: {cause}"))
         }

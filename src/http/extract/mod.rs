@@ -3,6 +3,9 @@
 pub(super) mod body;
 pub(super) mod form;
 pub(super) mod json;
+pub(super) mod life;
+pub(super) mod limit;
 pub(super) mod params;
 pub(super) mod path;
+pub(super) mod size;
 pub(super) mod store;

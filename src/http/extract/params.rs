@@ -9,8 +9,9 @@ use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde::de::value::MapDeserializer;
 use serde::de::{DeserializeOwned, Deserializer, Error as _};
+use serde_json::Value;
 
-use super::super::error::ApiError;
+use crate::http::error::ApiError;
 
 /// The parameter that names a session; every call understands it.
 pub(super) const SESSION_PARAMETER: &str = "session_id";
@@ -42,7 +43,7 @@ pub(in crate::http) fn own_pairs(parts: &Parts) -> Result<Pairs, ApiError> {
 }
 
 /// The names and texts of `a=1&b=2`.
-pub(super) fn query_pairs(query: &str) -> Result<Pairs, ApiError> {
+pub(in crate::http) fn query_pairs(query: &str) -> Result<Pairs, ApiError> {
     let decode = |text: &str| {
         let spaced = text.replace('+', " ");
         percent_decode_str(&spaced).decode_utf8().map(|text| text.into_owned())
@@ -73,4 +74,19 @@ where
     T: FromStr<Err: std::fmt::Display>,
 {
     String::deserialize(deserializer)?.parse().map(Some).map_err(D::Error::custom)
+}
+
+/// Reads an optional field from its text or, where the text comes as JSON, from a number.
+pub(in crate::http) fn scalar<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr<Err: std::fmt::Display>,
+{
+    let text = match Value::deserialize(deserializer)? {
+        Value::Null => return Ok(None),
+        Value::String(text) => text,
+        Value::Number(number) => number.to_string(),
+        _ => return Err(D::Error::custom("must be a text or a number")),
+    };
+    text.parse().map(Some).map_err(D::Error::custom)
 }

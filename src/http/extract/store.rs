@@ -5,11 +5,11 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use tracing::Span;
 
-use super::super::AppState;
-use super::super::error::ApiError;
 use super::params::{SESSION_PARAMETER, query_pairs};
 use crate::domain::id::SessionId;
-use crate::policy::ArtifactStore;
+use crate::http::AppState;
+use crate::http::error::ApiError;
+use crate::policy::{ArtifactStore, Plan};
 
 /// The header that names a session.
 const SESSION_HEADER: &str = "x-session-id";
@@ -26,7 +26,11 @@ impl FromRequestParts<AppState> for ArtifactStore {
         if let Some(session) = session.as_ref().or(principal.session()) {
             span.record("session", session.as_str());
         }
-        Ok(state.service.for_caller(principal, session))
+        let store = state.service.for_caller(principal, session);
+        Ok(match parts.extensions.get::<Plan>() {
+            Some(plan) => store.following(plan.clone()),
+            None => store,
+        })
     }
 }
 

@@ -15,7 +15,7 @@ use http_body::{Frame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-use super::super::error::ApiError;
+use crate::http::error::ApiError;
 
 /// The door for requests.
 #[derive(Clone)]

@@ -8,9 +8,9 @@ use axum::middleware::Next;
 use axum::response::Response;
 use tracing::{Instrument as _, Level, field, span};
 
-use super::super::error::LoggedCause;
-use super::super::metrics::Metrics;
 use super::request_id;
+use crate::http::error::LoggedCause;
+use crate::http::metrics::Metrics;
 
 /// Names the request, runs it in a span, and logs its answer. This is the only place that logs why a
 /// request failed. Of what the caller sent, only who they are is logged: never token, query or body.

@@ -4,7 +4,7 @@ use std::any::Any;
 
 use axum::response::{IntoResponse as _, Response};
 
-use super::super::error::ApiError;
+use crate::http::error::ApiError;
 
 /// Answers 500 for a panic; the text goes to the log only.
 pub(in crate::http) fn answer(panic: Box<dyn Any + Send + 'static>) -> Response {

@@ -4,11 +4,11 @@ use axum::Json;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::super::error::ApiError;
-use super::super::extract::params::{Params, text};
-use super::super::openapi::UsualErrors;
 use crate::domain::grid::GridKey;
 use crate::domain::scope::{Partition, Scope};
+use crate::http::error::ApiError;
+use crate::http::extract::params::{Params, text};
+use crate::http::openapi::UsualErrors;
 use crate::policy::ArtifactStore;
 
 #[derive(Default, Deserialize, IntoParams)]

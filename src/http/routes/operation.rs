@@ -7,10 +7,10 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::super::AppState;
-use super::super::error::ApiError;
-use super::super::metrics::CONTENT_TYPE;
-use super::super::openapi::ServiceUnavailable;
+use crate::http::AppState;
+use crate::http::error::ApiError;
+use crate::http::metrics::CONTENT_TYPE;
+use crate::http::openapi::ServiceUnavailable;
 
 /// A state in one word.
 #[derive(Serialize, ToSchema)]
@@ -34,7 +34,7 @@ pub(super) async fn healthz() -> Json<Status> {
     OK
 }
 
-/// Tell whether requests can be served: both providers answer, and the service is not stopping
+/// Tell whether requests can be served: all providers answer, and the service is not stopping
 #[utoipa::path(
     get,
     path = "/readyz",

@@ -7,16 +7,16 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::super::AppState;
-use super::super::error::ApiError;
-use super::super::extract::json::{self, Json, OptionalJson};
-use super::super::extract::params::{None as NoParams, Params};
-use super::super::extract::path::PathId;
-use super::super::openapi::{Conflict, SessionNotFound, UsualErrors, UsualErrorsWithBody};
-use super::super::view::SessionView;
 use crate::domain::id::SessionId;
 use crate::domain::meta::Meta;
 use crate::domain::ttl::Ttl;
+use crate::http::AppState;
+use crate::http::error::ApiError;
+use crate::http::extract::json::{self, Json, OptionalJson};
+use crate::http::extract::params::{None as NoParams, Params};
+use crate::http::extract::path::PathId;
+use crate::http::openapi::{Conflict, SessionNotFound, UsualErrors, UsualErrorsWithBody};
+use crate::http::view::SessionView;
 use crate::policy::{ArtifactStore, NewSession};
 
 /// A session to create.

@@ -4,9 +4,9 @@ use axum::Json;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::super::error::ApiError;
-use super::super::extract::params::{None, Params};
-use super::super::openapi::{InvalidRequest, ServiceUnavailable, Unauthenticated};
+use crate::http::error::ApiError;
+use crate::http::extract::params::{None, Params};
+use crate::http::openapi::{InvalidRequest, ServiceUnavailable, Unauthenticated};
 use crate::policy::ArtifactStore;
 
 /// What a token was understood as.

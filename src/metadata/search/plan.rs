@@ -212,25 +212,22 @@ impl<'a> Planner<'a> {
         let left = self.positions_left();
         let mut candidates = Vec::new();
         for ids in ids.chunks(MAX_BATCH) {
+            // Those of the page are read again: to keep them all would take too much memory.
             let records = self.store.artifacts(ids).await?;
-            candidates.extend(records.into_iter().flatten().filter_map(|record| self.candidate(record, &left)));
-            candidates.sort_unstable_by(|a, b| {
-                let ascending = a.position.cmp(&b.position);
-                if self.search.order.descending { ascending.reverse() } else { ascending }
-            });
-            // A page, and one more to know that it is not the last.
-            candidates.truncate(self.search.limit.saturating_add(1));
+            candidates.extend(records.iter().flatten().filter_map(|record| self.candidate(record, &left)));
         }
+        candidates.sort_unstable_by(|a, b| {
+            let ascending = a.position.cmp(&b.position);
+            if self.search.order.descending { ascending.reverse() } else { ascending }
+        });
+        // A page, and one more to know that it is not the last.
+        candidates.truncate(self.search.limit.saturating_add(1));
         Ok(Some(vec![Stream::ready(candidates)]))
     }
 
-    fn candidate(&self, record: Artifact, left: &Positions) -> Option<Candidate<'a>> {
-        let position = position(&record, self.search.order.by);
-        (left.contains(&position) && is_wanted(&record, self.partition, self.search, &position)).then(|| Candidate {
-            position,
-            id: record.id,
-            partition: self.partition,
-            record: Some(record),
-        })
+    fn candidate(&self, record: &Artifact, left: &Positions) -> Option<Candidate<'a>> {
+        let position = position(record, self.search.order.by);
+        let is_candidate = left.contains(&position) && is_wanted(record, self.partition, self.search, &position);
+        is_candidate.then_some(Candidate { position, id: record.id, partition: self.partition })
     }
 }

@@ -17,8 +17,6 @@ pub(super) struct Candidate<'a> {
     pub(super) position: Vec<u8>,
     pub(super) id: ArtifactId,
     pub(super) partition: &'a Partition,
-    /// Its record, once it was read.
-    pub(super) record: Option<Artifact>,
 }
 
 /// What to walk of one partition.
@@ -41,7 +39,7 @@ impl<'a> Stream<'a> {
         Self { ahead: VecDeque::new(), rest: Some((list, positions)) }
     }
 
-    /// These, which are in order and have their records.
+    /// These, which are in order.
     pub(super) fn ready(candidates: Vec<Candidate<'a>>) -> Self {
         Self { ahead: candidates.into(), rest: None }
     }
@@ -65,7 +63,7 @@ impl<'a> Stream<'a> {
         let positions = entries.iter().map(|entry| list.position_of(entry));
         let candidate = |position: &[u8]| {
             let id = id_of(position)?;
-            Some(Candidate { position: position.to_vec(), id, partition, record: None })
+            Some(Candidate { position: position.to_vec(), id, partition })
         };
         self.ahead.extend(positions.filter_map(candidate));
         match entries.last().map(|entry| list.position_of(entry)) {
@@ -91,15 +89,16 @@ impl<'a> Walk<'a> {
     }
 
     /// The next candidates, at most `count`, with their records; fewer when there are no more.
-    pub(super) async fn next(&mut self, count: usize) -> Result<Vec<Candidate<'a>>, Fault> {
+    pub(super) async fn next(&mut self, count: usize) -> Result<Vec<(Candidate<'a>, Option<Artifact>)>, Fault> {
         let mut candidates = Vec::new();
         while candidates.len() < count {
             self.read_ahead(count - candidates.len()).await?;
             let Some(first) = self.first() else { break };
             candidates.push(first);
         }
-        self.read_records(&mut candidates).await?;
-        Ok(candidates)
+        let ids: Vec<ArtifactId> = candidates.iter().map(|candidate| candidate.id).collect();
+        let records = self.store.artifacts(&ids).await?;
+        Ok(candidates.into_iter().zip(records).collect())
     }
 
     /// Whether there are no more candidates, as far as is known without looking.
@@ -126,16 +125,6 @@ impl<'a> Walk<'a> {
             known.min_by(|a, b| a.first().cmp(&b.first()))
         };
         next?.ahead.pop_front()
-    }
-
-    async fn read_records(&self, candidates: &mut [Candidate<'a>]) -> Result<(), Fault> {
-        let mut unread: Vec<_> = candidates.iter_mut().filter(|candidate| candidate.record.is_none()).collect();
-        let ids: Vec<ArtifactId> = unread.iter().map(|candidate| candidate.id).collect();
-        let records = self.store.artifacts(&ids).await?;
-        for (candidate, record) in unread.iter_mut().zip(records) {
-            candidate.record = record;
-        }
-        Ok(())
     }
 }
 

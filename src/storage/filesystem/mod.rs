@@ -197,10 +197,12 @@ impl Disk {
     /// Not synced: a deletion that a crash of the machine undoes leaves bytes without a record, which
     /// are found and collected.
     fn delete(&self, path: &Path) -> io::Result<()> {
-        if existing(fs::remove_file(path))?.is_some()
-            && let Some(folder) = path.parent()
-        {
-            self.folders.prune(folder);
+        match existing(fs::remove_file(path)) {
+            Ok(Some(())) => path.parent().into_iter().for_each(|folder| self.folders.prune(folder)),
+            Ok(None) => {}
+            // The key of none, and the beginning of others.
+            Err(_) if path.is_dir() => {}
+            Err(error) => return Err(error),
         }
         Ok(())
     }

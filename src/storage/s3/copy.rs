@@ -83,13 +83,13 @@ async fn copy_part(
     source: Arc<Source>,
     range: Range<u64>,
 ) -> Result<CompletedPart, Fault> {
-    let Target { s3, key, id } = &target;
+    let Target { s3, upload } = &target;
     let request = s3
         .client
         .upload_part_copy()
         .bucket(&s3.bucket)
-        .key(key.as_str())
-        .upload_id(id)
+        .key(upload.key.as_str())
+        .upload_id(&upload.id)
         .part_number(number)
         .copy_source(&source.path)
         .set_copy_source_if_match(source.etag.as_ref().map(|etag| format!("\"{etag}\"")))

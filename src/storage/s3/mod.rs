@@ -4,8 +4,12 @@
 //! module computes, and no server-side encryption unless configured.
 
 mod body;
+mod bucket;
 mod copy;
+mod direct;
 mod error;
+mod multipart;
+mod presign;
 mod put;
 #[cfg(test)]
 pub(super) mod tests;
@@ -28,7 +32,8 @@ use aws_sdk_s3::primitives::DateTime;
 use aws_sdk_s3::types::{Object, ServerSideEncryption};
 use futures::{StreamExt, stream};
 
-use super::{Body, ByteStream, Key, ObjectInfo, PutError, PutOptions, Storage, Stored};
+pub use self::bucket::{ABANDONED_AFTER_DAYS, Applied, BucketSetup};
+use super::{Body, ByteStream, Direct, Key, ObjectInfo, PutError, PutOptions, Storage, Stored};
 use crate::domain::time::Timestamp;
 use crate::fault::Fault;
 use crate::secret::Secret;
@@ -53,6 +58,8 @@ pub struct S3Options {
     pub region: Option<String>,
     /// The URL of the server; that of AWS when there is none.
     pub endpoint_url: Option<String>,
+    /// The URL under which clients reach the server, if it is another one.
+    pub public_endpoint_url: Option<String>,
     /// Whether the bucket is part of the path and not of the host name.
     pub force_path_style: bool,
     /// The access key; without it, what the AWS tools would use: environment, profile, role.
@@ -95,6 +102,8 @@ pub enum Sse {
 pub struct S3Storage {
     provider: &'static str,
     client: Client,
+    /// Signs URLs for clients, and sends nothing.
+    signer: Client,
     bucket: String,
     sse: Option<Sse>,
 }
@@ -126,10 +135,19 @@ impl S3Storage {
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
         // Not for all of AWS: the credentials may come from a service of AWS proper.
         if let Some(url) = options.endpoint_url {
-            config = config.endpoint_url(url);
+            config = config.endpoint_url(folder(url));
         }
-        let client = Client::from_conf(config.build());
-        Ok(Self { provider: options.provider, client, bucket: options.bucket, sse: options.sse })
+        let client = Client::from_conf(config.clone().build());
+        let signer = match options.public_endpoint_url {
+            Some(url) => Client::from_conf(config.endpoint_url(folder(url)).build()),
+            None => client.clone(),
+        };
+        Ok(Self { provider: options.provider, client, signer, bucket: options.bucket, sse: options.sse })
+    }
+
+    /// The name of the bucket.
+    pub fn bucket(&self) -> &str {
+        &self.bucket
     }
 
     /// The encryption and, with KMS, its key, as S3 has them in its requests.
@@ -140,6 +158,14 @@ impl S3Storage {
             Some(Sse::AwsKms { key_id }) => (Some(ServerSideEncryption::AwsKms), key_id.clone()),
         }
     }
+}
+
+/// The SDK puts the bucket right behind the path of the endpoint.
+fn folder(mut url: String) -> String {
+    if !url.ends_with('/') {
+        url.push('/');
+    }
+    url
 }
 
 fn timeouts(answer: Duration) -> TimeoutConfig {
@@ -212,6 +238,10 @@ impl Storage for S3Storage {
             }
         }
         Ok(found)
+    }
+
+    fn direct(&self) -> Option<&dyn Direct> {
+        Some(self)
     }
 }
 

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use super::body::request_body;
 use super::upload::Upload;
 use super::{S3Storage, patient, unquoted};
+use crate::domain::part;
 use crate::fault::Fault;
 use crate::storage::batch::{Batch, Batches};
 use crate::storage::{Body, Key, PutError, PutOptions, Stored};
@@ -17,8 +18,7 @@ use crate::storage::{Body, Key, PutError, PutOptions, Stored};
 const MIB: u64 = 1024 * 1024;
 /// The size of a part, as long as nothing speaks for larger ones.
 const PART_BYTES: u64 = 8 * MIB;
-/// S3 takes no more parts than this.
-const MAX_PARTS: u64 = 10_000;
+const MAX_PARTS: u64 = part::MAX_PARTS as u64;
 /// What one upload keeps in memory: the part being collected and those being sent. Larger parts than
 /// [`PART_BYTES`] go one at a time, so of those there are two.
 const IN_FLIGHT_BYTES: u64 = 24 * MIB;
@@ -107,14 +107,13 @@ async fn checksum(provider: &'static str, chunks: Arc<[Bytes]>) -> Result<String
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const LARGEST: u64 = 5 * 1024 * 1024 * MIB;
+    use crate::domain::part::MAX_OBJECT_BYTES;
 
     #[test]
     fn the_largest_object_fits_whether_or_not_its_length_is_known() {
-        for length in [None, Some(LARGEST)] {
+        for length in [None, Some(MAX_OBJECT_BYTES)] {
             let capacity: u64 = (1..=MAX_PARTS).map(|number| part_bytes(number, length) as u64).sum();
-            assert!(capacity >= LARGEST, "{capacity}");
+            assert!(capacity >= MAX_OBJECT_BYTES, "{capacity}");
         }
     }
 

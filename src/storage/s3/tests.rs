@@ -1,5 +1,9 @@
 //! What only S3 does. The server is that of `scripts/with-services`.
 
+mod bucket;
+mod direct;
+mod scripted;
+
 use bytes::Bytes;
 use futures::{TryStreamExt, stream};
 
@@ -17,6 +21,7 @@ pub(in crate::storage) fn options() -> S3Options {
         bucket: variable("BUCKET"),
         region: Some(variable("REGION")),
         endpoint_url: Some(variable("ENDPOINT")),
+        public_endpoint_url: None,
         force_path_style: true,
         credentials: Some(AccessKey {
             id: variable("ACCESS_KEY"),

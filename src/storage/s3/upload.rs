@@ -1,14 +1,14 @@
 //! A multipart upload that is either completed or aborted, whatever becomes of its future.
 
-use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use aws_sdk_s3::types::CompletedPart;
 use tokio::runtime::Handle;
 use tokio::task::{JoinError, JoinHandle, JoinSet};
 
 use super::body::request_body;
-use super::{S3Storage, patient, unquoted};
+use super::{S3Storage, multipart, patient, unquoted};
 use crate::fault::{Chain, Fault};
 use crate::storage::batch::Batch;
-use crate::storage::{Key, PutOptions, Stored};
+use crate::storage::{Key, MultipartUpload, PutOptions, Stored};
 
 /// An upload in progress. When dropped before it is completed, it is aborted in the background.
 pub(super) struct Upload {
@@ -23,30 +23,16 @@ pub(super) struct Upload {
 #[derive(Clone)]
 pub(super) struct Target {
     pub(super) s3: S3Storage,
-    pub(super) key: Key,
-    pub(super) id: String,
+    pub(super) upload: MultipartUpload,
 }
 
 impl Upload {
     pub(super) async fn begin(s3: &S3Storage, key: &Key, options: &PutOptions) -> Result<Self, Fault> {
-        let (encryption, kms_key) = s3.encryption();
-        let request = s3
-            .client
-            .create_multipart_upload()
-            .bucket(&s3.bucket)
-            .key(key.as_str())
-            .content_type(options.content_type.as_str())
-            .set_server_side_encryption(encryption)
-            .set_ssekms_key_id(kms_key);
-        let (s3, key, provider) = (s3.clone(), key.clone(), s3.provider);
+        let (s3, key, options, provider) = (s3.clone(), key.clone(), options.clone(), s3.provider);
         // In a task, so that an upload whose id nobody waits for any more becomes known all the same,
         // and is aborted as the result of the task is dropped.
         let created = tokio::spawn(async move {
-            let output = request.send().await.map_err(|error| s3.fault("beginning an upload", error))?;
-            let Some(id) = output.upload_id else {
-                return Err(Fault::broken(s3.provider, "beginning an upload", "the answer names no upload"));
-            };
-            let target = Target { s3, key, id };
+            let target = Target { upload: multipart::create(&s3, &key, &options).await?, s3 };
             Ok(Self { target, sending: JoinSet::new(), sent: Vec::new(), next_part: 1, is_over: false })
         });
         created.await.map_err(|error| panicked(provider, error))?
@@ -87,16 +73,8 @@ impl Upload {
         self.wait_for_fewer_than(1).await?;
         let mut parts = std::mem::take(&mut self.sent);
         parts.sort_by_key(|part| part.part_number);
-        let Target { s3, key, id } = &self.target;
-        let request = s3
-            .client
-            .complete_multipart_upload()
-            .bucket(&s3.bucket)
-            .key(key.as_str())
-            .upload_id(id)
-            .multipart_upload(CompletedMultipartUpload::builder().set_parts(Some(parts)).build())
-            .customize()
-            .config_override(patient());
+        let Target { s3, upload } = &self.target;
+        let request = multipart::completion(s3, upload, parts).customize().config_override(patient());
         let output = request.send().await.map_err(|error| s3.fault("completing an upload", error))?;
         self.is_over = true;
         Ok(Stored { etag: output.e_tag.as_deref().map(unquoted) })
@@ -137,8 +115,8 @@ impl Target {
             .client
             .upload_part()
             .bucket(&self.s3.bucket)
-            .key(self.key.as_str())
-            .upload_id(&self.id)
+            .key(self.upload.key.as_str())
+            .upload_id(&self.upload.id)
             .part_number(number)
             .content_length(batch.bytes as i64)
             .body(request_body(batch.chunks.into()))
@@ -151,10 +129,9 @@ impl Target {
     }
 
     async fn abort(self) {
-        let Self { s3, key, id } = &self;
-        let request = s3.client.abort_multipart_upload().bucket(&s3.bucket).key(key.as_str()).upload_id(id);
-        if let Err(fault) = s3.existing("aborting an upload", request.send().await) {
-            tracing::warn!(%key, error = %Chain(&fault), "parts of an upload stay in the bucket");
+        let Self { s3, upload } = &self;
+        if let Err(fault) = multipart::abort(s3, upload).await {
+            tracing::warn!(key = %upload.key, error = %Chain(&fault), "parts of an upload stay in the bucket");
         }
     }
 }

@@ -18,68 +18,68 @@ on_every_pair! {
 ///
 /// 403: the file is there, but not for this caller. 404: another sandbox; for it the file is not there.
 const TABLE: &str = "
-in session scope, stored in s1     | record HEAD content | patch replace delete | store
-alice naming s1                    |  200   200   200    |  200    200    204   |  201
-alice with a token for s1          |  200   200   200    |  200    200    204   |  201
-alice naming no session            |  403   403   403    |  403    403    403   |  201
-alice naming s2                    |  403   403   403    |  403    403    403   |  201
-alice with a token for s2          |  403   403   403    |  403    403    403   |  201
-alice naming s1, token for s2      |  403   403   403    |  403    403    403   |  403
-alice naming s1, read only         |  200   200   200    |  403    403    403   |  403
-alice naming s1, write only        |  403   403   403    |  200    200    204   |  201
-a session token for s1             |  200   200   200    |  200    200    204   |  201
-a session token for s2             |  403   403   403    |  403    403    403   |  201
-bob                                |  403   403   403    |  403    403    403   |  201
-bob naming s1                      |  403   403   403    |  403    403    403   |  403
-bob with a token for s1            |  403   403   403    |  403    403    403   |  403
-an administrator                   |  403   403   403    |  403    403    403   |  201
-an administrator naming s1         |  403   403   403    |  403    403    403   |  403
-alice of another sandbox           |  404   404   404    |  404    404    404   |  201
-alice of another sandbox naming s1 |  404   404   404    |  404    404    404   |  201
-a session token for s1 elsewhere   |  404   404   404    |  404    404    404   |  201
-an administrator elsewhere         |  404   404   404    |  404    404    404   |  201
+in session scope, stored in s1     | record HEAD content | patch move copy replace delete | store
+alice naming s1                    |  200   200   200    |  200   200  201    200    204   |  201
+alice with a token for s1          |  200   200   200    |  200   200  201    200    204   |  201
+alice naming no session            |  403   403   403    |  403   403  403    403    403   |  201
+alice naming s2                    |  403   403   403    |  403   403  403    403    403   |  201
+alice with a token for s2          |  403   403   403    |  403   403  403    403    403   |  201
+alice naming s1, token for s2      |  403   403   403    |  403   403  403    403    403   |  403
+alice naming s1, read only         |  200   200   200    |  403   403  403    403    403   |  403
+alice naming s1, write only        |  403   403   403    |  200   200  403    200    204   |  201
+a session token for s1             |  200   200   200    |  200   200  201    200    204   |  201
+a session token for s2             |  403   403   403    |  403   403  403    403    403   |  201
+bob                                |  403   403   403    |  403   403  403    403    403   |  201
+bob naming s1                      |  403   403   403    |  403   403  403    403    403   |  403
+bob with a token for s1            |  403   403   403    |  403   403  403    403    403   |  403
+an administrator                   |  403   403   403    |  403   403  403    403    403   |  201
+an administrator naming s1         |  403   403   403    |  403   403  403    403    403   |  403
+alice of another sandbox           |  404   404   404    |  404   404  404    404    404   |  201
+alice of another sandbox naming s1 |  404   404   404    |  404   404  404    404    404   |  201
+a session token for s1 elsewhere   |  404   404   404    |  404   404  404    404    404   |  201
+an administrator elsewhere         |  404   404   404    |  404   404  404    404    404   |  201
 
-in user scope                      | record HEAD content | patch replace delete | store
-alice naming s1                    |  200   200   200    |  200    200    204   |  201
-alice with a token for s1          |  200   200   200    |  200    200    204   |  201
-alice naming no session            |  200   200   200    |  200    200    204   |  201
-alice naming s2                    |  200   200   200    |  200    200    204   |  201
-alice with a token for s2          |  200   200   200    |  200    200    204   |  201
-alice naming s1, token for s2      |  403   403   403    |  403    403    403   |  403
-alice naming s1, read only         |  200   200   200    |  403    403    403   |  403
-alice naming s1, write only        |  403   403   403    |  200    200    204   |  201
-a session token for s1             |  403   403   403    |  403    403    403   |  403
-a session token for s2             |  403   403   403    |  403    403    403   |  403
-bob                                |  403   403   403    |  403    403    403   |  201
-bob naming s1                      |  403   403   403    |  403    403    403   |  403
-bob with a token for s1            |  403   403   403    |  403    403    403   |  403
-an administrator                   |  403   403   403    |  403    403    403   |  201
-an administrator naming s1         |  403   403   403    |  403    403    403   |  403
-alice of another sandbox           |  404   404   404    |  404    404    404   |  201
-alice of another sandbox naming s1 |  404   404   404    |  404    404    404   |  201
-a session token for s1 elsewhere   |  404   404   404    |  404    404    404   |  403
-an administrator elsewhere         |  404   404   404    |  404    404    404   |  201
+in user scope                      | record HEAD content | patch move copy replace delete | store
+alice naming s1                    |  200   200   200    |  200   200  201    200    204   |  201
+alice with a token for s1          |  200   200   200    |  200   200  201    200    204   |  201
+alice naming no session            |  200   200   200    |  200   200  201    200    204   |  201
+alice naming s2                    |  200   200   200    |  200   200  201    200    204   |  201
+alice with a token for s2          |  200   200   200    |  200   200  201    200    204   |  201
+alice naming s1, token for s2      |  403   403   403    |  403   403  403    403    403   |  403
+alice naming s1, read only         |  200   200   200    |  403   403  403    403    403   |  403
+alice naming s1, write only        |  403   403   403    |  200   200  403    200    204   |  201
+a session token for s1             |  403   403   403    |  403   403  403    403    403   |  403
+a session token for s2             |  403   403   403    |  403   403  403    403    403   |  403
+bob                                |  403   403   403    |  403   403  403    403    403   |  201
+bob naming s1                      |  403   403   403    |  403   403  403    403    403   |  403
+bob with a token for s1            |  403   403   403    |  403   403  403    403    403   |  403
+an administrator                   |  403   403   403    |  403   403  403    403    403   |  201
+an administrator naming s1         |  403   403   403    |  403   403  403    403    403   |  403
+alice of another sandbox           |  404   404   404    |  404   404  404    404    404   |  201
+alice of another sandbox naming s1 |  404   404   404    |  404   404  404    404    404   |  201
+a session token for s1 elsewhere   |  404   404   404    |  404   404  404    404    404   |  403
+an administrator elsewhere         |  404   404   404    |  404   404  404    404    404   |  201
 
-in sandbox scope                   | record HEAD content | patch replace delete | store
-alice naming s1                    |  200   200   200    |  403    403    403   |  403
-alice with a token for s1          |  200   200   200    |  403    403    403   |  403
-alice naming no session            |  200   200   200    |  403    403    403   |  403
-alice naming s2                    |  200   200   200    |  403    403    403   |  403
-alice with a token for s2          |  200   200   200    |  403    403    403   |  403
-alice naming s1, token for s2      |  403   403   403    |  403    403    403   |  403
-alice naming s1, read only         |  200   200   200    |  403    403    403   |  403
-alice naming s1, write only        |  403   403   403    |  403    403    403   |  403
-a session token for s1             |  200   200   200    |  403    403    403   |  403
-a session token for s2             |  200   200   200    |  403    403    403   |  403
-bob                                |  200   200   200    |  403    403    403   |  403
-bob naming s1                      |  403   403   403    |  403    403    403   |  403
-bob with a token for s1            |  200   200   200    |  403    403    403   |  403
-an administrator                   |  200   200   200    |  200    200    204   |  201
-an administrator naming s1         |  403   403   403    |  403    403    403   |  403
-alice of another sandbox           |  404   404   404    |  404    404    404   |  403
-alice of another sandbox naming s1 |  404   404   404    |  404    404    404   |  403
-a session token for s1 elsewhere   |  404   404   404    |  404    404    404   |  403
-an administrator elsewhere         |  404   404   404    |  404    404    404   |  201
+in sandbox scope                   | record HEAD content | patch move copy replace delete | store
+alice naming s1                    |  200   200   200    |  403   403  403    403    403   |  403
+alice with a token for s1          |  200   200   200    |  403   403  403    403    403   |  403
+alice naming no session            |  200   200   200    |  403   403  403    403    403   |  403
+alice naming s2                    |  200   200   200    |  403   403  403    403    403   |  403
+alice with a token for s2          |  200   200   200    |  403   403  403    403    403   |  403
+alice naming s1, token for s2      |  403   403   403    |  403   403  403    403    403   |  403
+alice naming s1, read only         |  200   200   200    |  403   403  403    403    403   |  403
+alice naming s1, write only        |  403   403   403    |  403   403  403    403    403   |  403
+a session token for s1             |  200   200   200    |  403   403  403    403    403   |  403
+a session token for s2             |  200   200   200    |  403   403  403    403    403   |  403
+bob                                |  200   200   200    |  403   403  403    403    403   |  403
+bob naming s1                      |  403   403   403    |  403   403  403    403    403   |  403
+bob with a token for s1            |  200   200   200    |  403   403  403    403    403   |  403
+an administrator                   |  200   200   200    |  200   200  201    200    204   |  201
+an administrator naming s1         |  403   403   403    |  403   403  403    403    403   |  403
+alice of another sandbox           |  404   404   404    |  404   404  404    404    404   |  403
+alice of another sandbox naming s1 |  404   404   404    |  404   404  404    404    404   |  403
+a session token for s1 elsewhere   |  404   404   404    |  404   404  404    404    404   |  403
+an administrator elsewhere         |  404   404   404    |  404   404  404    404    404   |  201
 ";
 
 /// The caller of this name, and whether the file is in their sandbox.
@@ -141,12 +141,14 @@ async fn statuses(app: &TestApp, name: &str, scope: &str) -> Vec<u16> {
     let mut statuses = Vec::new();
     let mut known = state(&owner, &file).await;
     assert_eq!(known.1, "bytes");
-    for action in ["record", "HEAD", "content", "patch", "replace", "delete", "store"] {
+    for action in ["record", "HEAD", "content", "patch", "move", "copy", "replace", "delete", "store"] {
         let reply = match action {
             "record" => caller.get(&file.path).await,
             "HEAD" => caller.head(&file.path).await,
             "content" => caller.get(&file.content).await,
             "patch" => caller.patch(&file.path).json(json!({ "summary": "changed" })).await,
+            "move" => caller.post(&format!("{}/move", file.path)).json(json!({ "filename": "moved" })).await,
+            "copy" => caller.post(&format!("{}/copy", file.path)).await,
             "replace" => caller.put(&file.content).body("changed").await,
             "delete" => caller.delete(&file.path).await,
             _ => caller.store(&format!("scope={scope}"), "new").await,
@@ -157,7 +159,7 @@ async fn statuses(app: &TestApp, name: &str, scope: &str) -> Vec<u16> {
             404 => drop(reply.problem(404, "artifact_not_found")),
             _ => {}
         }
-        if ["patch", "replace", "delete"].contains(&action) {
+        if ["patch", "move", "copy", "replace", "delete"].contains(&action) {
             let now = state(&owner, &file).await;
             assert!(reply.status.is_success() || now == known, "{name}: {action} was refused, but not undone");
             known = now;

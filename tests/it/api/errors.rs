@@ -91,18 +91,20 @@ async fn wrong_methods_are_problems_that_name_the_right_ones() {
     let app = TestApp::in_memory().await;
     let (alice, file) = a_file(&app).await;
     for (method, path, allowed) in [
-        (Method::PUT, "/v1/artifacts", "POST"),
-        (Method::DELETE, "/v1/artifacts", "POST"),
+        (Method::PUT, "/v1/artifacts", "GET,HEAD,POST"),
+        (Method::DELETE, "/v1/artifacts", "GET,HEAD,POST"),
         (Method::POST, &*file.path, "DELETE,GET,HEAD,PATCH"),
         (Method::PUT, &file.path, "DELETE,GET,HEAD,PATCH"),
         (Method::DELETE, &file.content, "GET,HEAD,PUT"),
+        (Method::GET, &format!("{}/copy", file.path), "POST"),
+        (Method::PUT, &format!("{}/move", file.path), "POST"),
         (Method::PATCH, &file.content, "GET,HEAD,PUT"),
         (Method::DELETE, "/v1/whoami", "GET,HEAD"),
         (Method::PUT, "/v1/sessions/s1", "DELETE,GET,HEAD,PATCH"),
         (Method::GET, "/v1/sessions/s1/extend", "POST"),
         (Method::POST, "/healthz", "GET,HEAD"),
-        (Method::TRACE, "/v1/artifacts", "POST"),
-        (Method::from_bytes(b"BREW").unwrap(), "/v1/artifacts", "POST"),
+        (Method::TRACE, "/v1/artifacts", "GET,HEAD,POST"),
+        (Method::from_bytes(b"BREW").unwrap(), "/v1/artifacts", "GET,HEAD,POST"),
     ] {
         let reply = alice.call(method.clone(), path).await;
         reply.problem(405, "method_not_allowed");
@@ -113,9 +115,11 @@ async fn wrong_methods_are_problems_that_name_the_right_ones() {
 }
 
 /// Every call with a JSON body.
-fn json_calls(alice: &Client, file: &Stored) -> [Call; 4] {
+fn json_calls(alice: &Client, file: &Stored) -> [Call; 6] {
     [
         alice.patch(&file.path),
+        alice.post(&format!("{}/copy", file.path)),
+        alice.post(&format!("{}/move", file.path)),
         alice.post("/v1/sessions"),
         alice.patch("/v1/sessions/s1"),
         alice.post("/v1/sessions/s1/extend"),
@@ -167,13 +171,15 @@ async fn unknown_members_are_refused_by_name() {
 }
 
 /// Every call, with one more query parameter.
-fn all_calls(alice: &Client, file: &Stored, parameter: &str) -> [Call; 12] {
+fn all_calls(alice: &Client, file: &Stored, parameter: &str) -> [Call; 14] {
     let with = |path: &str| format!("{path}?{parameter}");
     [
         alice.post(&with("/v1/artifacts")).body("x"),
         alice.get(&with(&file.path)),
         alice.patch(&with(&file.path)).json(json!({})),
         alice.delete(&with(&file.path)),
+        alice.post(&with(&format!("{}/copy", file.path))),
+        alice.post(&with(&format!("{}/move", file.path))),
         alice.get(&with(&file.content)),
         alice.put(&with(&file.content)).body("x"),
         alice.get(&with("/v1/whoami")),

@@ -27,7 +27,7 @@ impl Bytes {
 }
 
 /// All files below a folder but for locks.
-fn files(folder: &Path) -> Vec<String> {
+pub(super) fn files(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let of = |path: std::path::PathBuf| match path.is_dir() {
         true => files(&path),

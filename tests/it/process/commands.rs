@@ -96,6 +96,50 @@ fn check_says_that_a_folder_cannot_be_used() {
     assert!(checked.stdout.contains("FAILED  filesystem"), "{checked:?}");
 }
 
+#[tokio::test]
+async fn bucket_setup_makes_the_bucket_ready_and_says_what_it_did() {
+    let s3 = S3 { bucket: unique("setup"), ..S3::from_environment() };
+    let setup = Setup::new().on_s3(&s3).with("CORS_ALLOWED_ORIGINS", "https://a.example,https://b.example");
+    let removed = "removed when not completed after 8 days";
+    let pages = "signed URLs can be used by pages of https://a.example, https://b.example";
+    for (bucket, rules) in [("created", "set"), ("was there", "was set")] {
+        let done = setup.run(&["bucket", "setup"]);
+        assert_eq!(done.code, Some(0), "{done:?}");
+        assert_eq!(
+            done.stdout,
+            format!(
+                "bucket {}\n  bucket     {bucket}\n  CORS       {rules}: {pages}\n  \
+                 multipart  {rules}: {removed}\n  pending    {rules}: {removed}\n",
+                s3.bucket
+            )
+        );
+    }
+    let checked = setup.run(&["check"]);
+    assert_eq!(checked.code, Some(0), "{checked:?}");
+
+    let without_origins = Setup::new().on_s3(&s3).run(&["bucket", "setup"]);
+    assert!(without_origins.stdout.contains("CORS       left alone"), "{without_origins:?}");
+    s3.remove_bucket().await;
+}
+
+#[test]
+fn bucket_setup_that_cannot_be_done_is_explained() {
+    let s3 = S3::from_environment();
+    let wrong_secret = S3 { bucket: unique("setup"), secret_key: "f".repeat(64), ..s3.clone() };
+    let no_store = S3 { endpoint: format!("http://{CLOSED}"), ..s3 };
+    for (setup, why) in [
+        (Setup::new(), "there is no bucket to set up"),
+        (Setup::new().with("ARTIFACT_PROVIDER", "sqlite"), "there is no bucket to set up"),
+        (Setup::new().on_s3(&wrong_secret), "looking for the bucket failed"),
+        (Setup::new().on_s3(&no_store), "refused"),
+    ] {
+        let refused = setup.run(&["bucket", "setup"]);
+        assert_eq!(refused.code, Some(1), "{refused:?}");
+        assert!(refused.stderr.contains(why), "{why}\n{refused:?}");
+    }
+    assert_ne!(Setup::new().run(&["bucket"]).code, Some(0));
+}
+
 #[test]
 fn the_committed_openapi_document_is_that_of_the_program() {
     let printed = Setup::new().run(&["openapi"]);

@@ -11,3 +11,6 @@ mod jwks;
 mod secrets;
 mod sockets;
 mod start;
+mod uploads;
+
+pub(crate) use self::support::S3;

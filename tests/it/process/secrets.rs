@@ -20,6 +20,7 @@ fn with_secrets(setup: Setup) -> (Setup, Vec<String>) {
     };
     let settings = [
         ("AUTH_JWT_SECRET", format!("{},{}", secret("jwt-one"), secret("jwt-two"))),
+        ("URL_SIGNING_SECRET", format!("{},{}", secret("url-one"), secret("url-two"))),
         (
             "AUTH_JWKS_URL",
             format!("http://jwks:{}@{CLOSED}/jwks?key={}", secret("jwks-password"), secret("jwks-query")),

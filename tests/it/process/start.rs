@@ -4,7 +4,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
-use super::support::{Client, Setup};
+use axum::http::Method;
+
+use super::support::{Client, Server, Setup};
 
 #[tokio::test]
 async fn the_banner_leads_to_a_first_file() {
@@ -29,6 +31,46 @@ async fn the_banner_leads_to_a_first_file() {
     assert_eq!(client.content(artifact["artifact_id"].as_str().unwrap()).await, "Hello, world!");
     let docs = client.get("/docs/").await.expect(200);
     assert!(docs.headers["content-type"].to_str().unwrap().starts_with("text/html"));
+}
+
+#[tokio::test]
+async fn each_scope_is_kept_where_the_settings_say() {
+    let setup = Setup::new().with("ARTIFACT_PROVIDER_SESSION", "memory").with("ARTIFACT_PROVIDER_USER", "sqlite");
+    let server = setup.start();
+    let last = |text: &str| text.contains("records  ").then(|| text.to_owned());
+    let banner = server.process.stdout.wait_for("the providers", last).unwrap();
+    let shown = "bytes          memory: lost when the service stops (session)\n                 \
+                 sqlite: ./data/artifacts.db (user)\n                 filesystem: ./data/artifacts (sandbox)\n";
+    assert!(banner.contains(shown), "{banner}");
+
+    scopes_are_kept_by(&setup, &server, ["memory", "sqlite", "filesystem"]).await;
+    let checked = setup.run(&["check"]);
+    for provider in ["memory", "sqlite", "filesystem"] {
+        assert!(checked.stdout.contains(&format!("ok      storage ({provider})")), "{checked:?}");
+    }
+}
+
+#[tokio::test]
+async fn scopes_with_the_same_provider_share_it() {
+    let [memory, files] = ["memory", "filesystem"];
+    for (other, providers) in [
+        ("ARTIFACT_PROVIDER_SESSION", [files, memory, memory]),
+        ("ARTIFACT_PROVIDER_USER", [memory, files, memory]),
+        ("ARTIFACT_PROVIDER_SANDBOX", [memory, memory, files]),
+    ] {
+        let setup = Setup::new().with("ARTIFACT_PROVIDER", memory).with(other, files);
+        scopes_are_kept_by(&setup, &setup.start(), providers).await;
+    }
+}
+
+/// Stores and reads in each scope: session, user and sandbox.
+async fn scopes_are_kept_by(setup: &Setup, server: &Server, providers: [&str; 3]) {
+    let client = Client::new(server.address, &setup.token(&["--user", "alice", "--admin"]));
+    for (scope, provider) in ["session", "user", "sandbox"].into_iter().zip(providers) {
+        let stored = client.send(Method::POST, &format!("/v1/artifacts?scope={scope}"), scope).await.expect(201);
+        assert_eq!(stored.json()["storage_provider"], provider);
+        assert_eq!(client.content(&stored.id()).await, scope);
+    }
 }
 
 #[tokio::test]

@@ -1,26 +1,23 @@
 //! `GET` and `HEAD /v1/artifacts/{artifact_id}/content`.
 
-use std::ops::Range;
-
-use axum::body::Body;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use futures::StreamExt as _;
 use serde::Deserialize;
-use tracing::{Span, error};
 use utoipa::IntoParams;
 
-use super::super::super::conditional;
-use super::super::super::disposition::{self, Disposition};
-use super::super::super::error::ApiError;
-use super::super::super::extract::params::{Params, text};
-use super::super::super::extract::path::PathId;
-use super::super::super::openapi::{ArtifactExpired, ArtifactNotFound, Binary, RangeNotSatisfiable, UsualErrors};
 use crate::domain::artifact::Artifact;
 use crate::domain::id::ArtifactId;
-use crate::domain::range::ByteRange;
-use crate::fault::Chain;
+use crate::domain::ttl::Ttl;
+use crate::http::disposition::{self, Disposition};
+use crate::http::error::ApiError;
+use crate::http::extract::params::{Params, text};
+use crate::http::extract::path::PathId;
+use crate::http::openapi::{ArtifactExpired, ArtifactNotFound, Binary, RangeNotSatisfiable, UsualErrors};
+use crate::http::serve::Served;
 use crate::policy::ArtifactStore;
+
+/// For how long the URL of a redirection is good, in seconds.
+const REDIRECT_SECONDS: u64 = 900;
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -31,6 +28,9 @@ pub(in crate::http) struct Presentation {
     #[serde(deserialize_with = "text")]
     #[param(value_type = Option<String>)]
     disposition: Option<Disposition>,
+    /// `true` to be sent to a signed URL of the store, where that has one, instead of getting the bytes from here.
+    #[serde(deserialize_with = "text")]
+    redirect: Option<bool>,
 }
 
 /// Read the bytes of a file; with HEAD, their headers only
@@ -59,6 +59,9 @@ pub(in crate::http) struct Presentation {
             ("Repr-Digest" = String, description = "The SHA-256 digest of all bytes (RFC 9530)."),
         )),
         (status = 304, description = "The caller has them already."),
+        (status = 307, description = "With `redirect=true`: where the store serves them, for 15 minutes.", headers(
+            ("Location" = String, description = "The signed URL."),
+        )),
         (status = 404, response = ArtifactNotFound),
         (status = 410, response = ArtifactExpired),
         (status = 416, response = RangeNotSatisfiable),
@@ -73,85 +76,26 @@ pub(in crate::http) async fn get(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let artifact = store.artifact(id).await?;
-    let tag = artifact.content.etag();
-    let described = description(&artifact, presentation.disposition.unwrap_or_default());
-    if conditional::is_known(&headers, &tag)? {
-        let mut response = StatusCode::NOT_MODIFIED.into_response();
-        response.headers_mut().extend(described);
-        return Ok(response);
+    let disposition = disposition::of(&artifact, presentation.disposition.unwrap_or_default());
+    // The store's URL would be for GET alone.
+    if presentation.redirect.unwrap_or_default()
+        && method == Method::GET
+        && let Some(url) = url_in_store(&store, &artifact, &disposition).await?
+    {
+        let no_store = (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        return Ok((StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, url), no_store]).into_response());
     }
-    // A range is a matter of GET alone (RFC 9110, section 14.2).
-    let (body, range) = match method {
-        Method::HEAD => (Body::empty(), None),
-        _ => {
-            let range = wanted_range(&headers, &tag, artifact.content.bytes)?;
-            (content(&store, &artifact, range.clone()).await?, range)
-        }
-    };
-    let mut response = body.into_response();
-    response.headers_mut().extend(described);
-    frame(&mut response, &artifact, range);
-    Ok(response)
+    let served = Served { content: &artifact.content, mime: &artifact.description.mime, disposition };
+    served.answer(&method, &headers, async |range| store.read(&artifact, range).await).await
 }
 
-/// The headers that are the same for the whole, for a part, and for none of the bytes.
-fn description(artifact: &Artifact, disposition: Disposition) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    let name = artifact.description.filename.as_ref().map(|filename| filename.base_name());
-    headers.insert(header::CONTENT_DISPOSITION, disposition::field(disposition, name));
-    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
-    // What callers stored is not ours: no browser may take it for a page of this service.
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox; default-src 'none'"));
-    headers.insert(header::ETAG, conditional::quoted(&artifact.content.etag()));
-    if let Ok(mime) = HeaderValue::try_from(artifact.description.mime.as_str()) {
-        headers.insert(header::CONTENT_TYPE, mime);
-    }
-    headers
-}
-
-fn wanted_range(headers: &HeaderMap, tag: &str, size: u64) -> Result<Option<Range<u64>>, ApiError> {
-    let mut fields = headers.get_all(header::RANGE).iter();
-    let field = match (fields.next(), fields.next()) {
-        (Some(field), None) if conditional::range_applies(headers, tag) => field.to_str().ok(),
-        _ => None,
-    };
-    match field.and_then(ByteRange::parse) {
-        None => Ok(None),
-        Some(range) => range.within(size).map(Some).ok_or(ApiError::RangeNotSatisfiable { size }),
-    }
-}
-
-async fn content(store: &ArtifactStore, artifact: &Artifact, range: Option<Range<u64>>) -> Result<Body, ApiError> {
-    let span = Span::current();
-    let bytes = store.read(artifact, range).await?.inspect(move |chunk| {
-        if let Err(fault) = chunk {
-            // The answer has begun: all that is left is to cut it short, and to say why in the log.
-            span.in_scope(|| error!(cause = %Chain(fault), "the content broke off"));
-        }
-    });
-    Ok(Body::from_stream(bytes))
-}
-
-/// Status, size and digest.
-fn frame(response: &mut Response, artifact: &Artifact, range: Option<Range<u64>>) {
-    let size = artifact.content.bytes;
-    let length = range.as_ref().map_or(size, |range| range.end - range.start);
-    let digest = artifact.content.sha256.and_then(|digest| HeaderValue::try_from(digest.to_field()).ok());
-    let content_range =
-        range.and_then(|Range { start, end }| HeaderValue::try_from(format!("bytes {start}-{}/{size}", end - 1)).ok());
-    if content_range.is_some() {
-        *response.status_mut() = StatusCode::PARTIAL_CONTENT;
-    }
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-    if let Some(digest) = digest {
-        // Content-Digest is of what is sent, Repr-Digest of the whole.
-        let name = if content_range.is_some() { "repr-digest" } else { "content-digest" };
-        headers.insert(HeaderName::from_static(name), digest);
-    }
-    if let Some(content_range) = content_range {
-        headers.insert(header::CONTENT_RANGE, content_range);
-    }
+async fn url_in_store(
+    store: &ArtifactStore,
+    artifact: &Artifact,
+    disposition: &HeaderValue,
+) -> Result<Option<HeaderValue>, ApiError> {
+    let life = Ttl::try_from(REDIRECT_SECONDS).unwrap_or(Ttl::MAX);
+    let disposition = disposition::text(disposition);
+    let request = store.presign_in_store(artifact, life, disposition).await?;
+    Ok(request.and_then(|request| HeaderValue::try_from(request.url).ok()))
 }

@@ -1,26 +1,25 @@
 //! `GET`, `PATCH` and `DELETE /v1/artifacts/{artifact_id}`.
 
-use axum::extract::{FromRequest as _, Request};
+use axum::extract::{FromRequest as _, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
 
-use super::super::super::conditional;
-use super::super::super::error::ApiError;
-use super::super::super::extract::json::{self, Json};
-use super::super::super::extract::params::{None as NoParams, Params};
-use super::super::super::extract::path::PathId;
-use super::super::super::openapi::{
-    ArtifactExpired, ArtifactNotFound, PreconditionFailed, UsualErrors, UsualErrorsWithBody,
-};
-use super::super::super::view::{self, ArtifactView};
 use crate::domain::filename::Filename;
 use crate::domain::id::ArtifactId;
 use crate::domain::media_type::MediaType;
 use crate::domain::meta::Meta;
 use crate::domain::summary::Summary;
 use crate::domain::ttl::Ttl;
+use crate::http::AppState;
+use crate::http::conditional;
+use crate::http::error::ApiError;
+use crate::http::extract::json::{self, Json};
+use crate::http::extract::params::{None as NoParams, Params};
+use crate::http::extract::path::PathId;
+use crate::http::openapi::{ArtifactExpired, ArtifactNotFound, PreconditionFailed, UsualErrors, UsualErrorsWithBody};
+use crate::http::view::{self, ArtifactView};
 use crate::policy::{ArtifactStore, Changes, FilenameChange, MetaChange, TtlChange, TtlChoice};
 
 /// Read the record of a file; with HEAD, tell whether it is there
@@ -140,13 +139,14 @@ impl ArtifactPatch {
 )]
 pub(in crate::http) async fn patch(
     store: ArtifactStore,
+    State(state): State<AppState>,
     PathId(id): PathId<ArtifactId>,
     _: Params<NoParams>,
     headers: HeaderMap,
     request: Request,
 ) -> Result<Response, ApiError> {
     store.check_may_write()?;
-    let Json(patch) = Json::<ArtifactPatch>::from_request(request, &()).await?;
+    let Json(patch) = Json::<ArtifactPatch>::from_request(request, &state).await?;
     let expected = conditional::if_match(&headers)?;
     let artifact = store.update(id, patch.into_changes()?, &expected).await?;
     Ok(view::artifact(&artifact, store.metadata_provider()).into_response())

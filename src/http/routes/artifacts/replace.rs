@@ -6,21 +6,21 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::super::super::conditional;
-use super::super::super::error::ApiError;
-use super::super::super::extract::body;
-use super::super::super::extract::params::{Params, text};
-use super::super::super::extract::path::PathId;
-use super::super::super::openapi::{
-    ArtifactExpired, ArtifactNotFound, Binary, Conflict, DigestMismatch, PreconditionFailed, UsualErrorsWithBody,
-};
-use super::super::super::view::{self, ArtifactView};
 use super::store::{FORM, JSON_STORE};
 use crate::domain::digest::Sha256Digest;
 use crate::domain::filename::Filename;
 use crate::domain::id::ArtifactId;
 use crate::domain::media_type::MediaType;
 use crate::domain::summary::Summary;
+use crate::http::conditional;
+use crate::http::error::ApiError;
+use crate::http::extract::body;
+use crate::http::extract::params::{Params, text};
+use crate::http::extract::path::PathId;
+use crate::http::openapi::{
+    ArtifactExpired, ArtifactNotFound, Binary, Conflict, DigestMismatch, PreconditionFailed, UsualErrorsWithBody,
+};
+use crate::http::view::{self, ArtifactView};
 use crate::policy::{ArtifactStore, Incoming, Replacement};
 
 #[derive(Default, Deserialize, IntoParams)]

@@ -3,31 +3,22 @@
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
-use bytes::Bytes;
-use futures::StreamExt as _;
-use serde::Deserialize;
-use utoipa::{IntoParams, ToSchema};
+use axum::response::Response;
+use utoipa::ToSchema;
 
-use super::super::super::AppState;
-use super::super::super::error::ApiError;
-use super::super::super::extract::form::{self, Form, FormContent};
-use super::super::super::extract::params::{Pairs, from_pairs, own_pairs, text};
-use super::super::super::extract::{body, json};
-use super::super::super::openapi::{Binary, Conflict, DigestMismatch, SessionNotFound, UsualErrorsWithBody};
-use super::super::super::view::{self, ArtifactView};
-use crate::domain::artifact::{Artifact, Description};
-use crate::domain::digest::Sha256Digest;
-use crate::domain::filename::Filename;
+use super::file::{Attributes, StoreDocument, refuse_content_digest};
+use crate::domain::artifact::{Artifact, UploadedVia};
 use crate::domain::media_type::MediaType;
-use crate::domain::meta::Meta;
-use crate::domain::scope::Scope;
-use crate::domain::summary::Summary;
-use crate::domain::ttl::Ttl;
-use crate::policy::{ArtifactStore, Incoming, NewArtifact, TtlChoice};
+use crate::http::AppState;
+use crate::http::budget::{Budget, Held};
+use crate::http::error::ApiError;
+use crate::http::extract::body;
+use crate::http::extract::form::{self, Form, MaxFiles};
+use crate::http::extract::json;
+use crate::http::extract::params::{Pairs, from_pairs, own_pairs};
+use crate::http::openapi::{Binary, Conflict, DigestMismatch, SessionNotFound, UsualErrorsWithBody};
+use crate::http::view::{self, ArtifactView};
+use crate::policy::{ArtifactStore, Incoming};
 
 /// The media type of a JSON body that holds the bytes.
 pub(super) const JSON_STORE: &str = "application/vnd.artifactd.store+json";
@@ -36,102 +27,7 @@ pub(super) const FORM: &str = "multipart/form-data";
 /// The largest JSON body; base64 makes a third more of the bytes.
 const MAX_JSON_STORE_BYTES: usize = 16 * 1024 * 1024;
 
-/// What to know of a file besides its bytes: query parameters or form fields.
-#[derive(Debug, Default, PartialEq, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields, default)]
-struct Attributes {
-    /// A relative path of at most 1024 bytes, without `..` and control characters.
-    #[serde(deserialize_with = "text")]
-    #[param(value_type = Option<String>, example = "hello.txt")]
-    filename: Option<Filename>,
-    /// A few words; at most 4096 bytes.
-    #[serde(deserialize_with = "text")]
-    #[param(value_type = Option<String>, example = "a greeting")]
-    summary: Option<Summary>,
-    /// `session` (default), `user` or `sandbox`.
-    #[serde(deserialize_with = "text")]
-    #[param(value_type = Option<String>, example = "user")]
-    scope: Option<Scope>,
-    /// Seconds to live. Default: 900 in session scope, for ever in the others.
-    #[serde(deserialize_with = "text")]
-    #[param(value_type = Option<u64>, minimum = 1)]
-    ttl: Option<Ttl>,
-    /// A JSON object of at most 16 KiB, at most 32 levels deep.
-    #[serde(deserialize_with = "text")]
-    #[param(value_type = Option<String>, example = r#"{"project":"demo"}"#)]
-    meta: Option<Meta>,
-    /// The SHA-256 digest of the bytes in hex. When they have another, nothing is kept.
-    #[serde(deserialize_with = "text")]
-    #[param(value_type = Option<String>)]
-    sha256: Option<Sha256Digest>,
-}
-
-impl Attributes {
-    fn into_new(self, mime: Option<MediaType>) -> (NewArtifact, Option<Sha256Digest>) {
-        let mime = mime.or_else(|| guess(self.filename.as_ref())).unwrap_or_default();
-        let description = Description {
-            mime,
-            filename: self.filename,
-            summary: self.summary.unwrap_or_default(),
-            meta: self.meta.unwrap_or_default(),
-        };
-        let ttl = self.ttl.map_or(TtlChoice::Default, TtlChoice::For);
-        (NewArtifact { scope: self.scope.unwrap_or_default(), ttl, description }, self.sha256)
-    }
-}
-
-fn guess(filename: Option<&Filename>) -> Option<MediaType> {
-    mime_guess::from_path(filename?.as_str()).first_raw()?.parse().ok()
-}
-
-/// A file as a JSON document.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(in crate::http) struct StoreDocument {
-    /// The bytes in base64; either this or `text`.
-    #[schema(example = "SGVsbG8sIHdvcmxkIQ==")]
-    data_base64: Option<String>,
-    /// The bytes as text; either this or `data_base64`.
-    text: Option<String>,
-    /// The media type.
-    #[schema(value_type = Option<String>, example = "text/plain")]
-    mime: Option<MediaType>,
-    /// As the query parameter.
-    #[schema(value_type = Option<String>, example = "hello.txt")]
-    filename: Option<Filename>,
-    /// As the query parameter.
-    #[schema(value_type = Option<String>)]
-    summary: Option<Summary>,
-    /// As the query parameter.
-    #[schema(value_type = Option<String>, example = "user")]
-    scope: Option<Scope>,
-    /// As the query parameter.
-    #[schema(value_type = Option<u64>, minimum = 1)]
-    ttl: Option<Ttl>,
-    /// As the query parameter, but an object.
-    #[serde(default, deserialize_with = "json::meta")]
-    #[schema(value_type = Option<Object>)]
-    meta: Option<Meta>,
-    /// As the query parameter.
-    #[schema(value_type = Option<String>)]
-    sha256: Option<Sha256Digest>,
-}
-
-impl StoreDocument {
-    fn into_parts(self) -> Result<(Attributes, Option<MediaType>, Bytes), ApiError> {
-        let bytes = match (self.data_base64, self.text) {
-            (Some(encoded), None) => BASE64
-                .decode(encoded)
-                .map_err(|error| ApiError::field("data_base64", format!("must be base64: {error}")))?
-                .into(),
-            (None, Some(text)) => text.into(),
-            _ => return Err(ApiError::field("data_base64", "either this or text must be given")),
-        };
-        let Self { mime, filename, summary, scope, ttl, meta, sha256, .. } = self;
-        Ok((Attributes { filename, summary, scope, ttl, meta, sha256 }, mime, bytes))
-    }
-}
+const ONE_FILE: MaxFiles = MaxFiles { count: 1, bytes: u64::MAX };
 
 /// A file as a form.
 #[derive(ToSchema)]
@@ -204,16 +100,11 @@ pub(in crate::http) async fn store(
     let parameters = own_pairs(&parts)?;
     let mime = body::content_type(&parts.headers)?;
     let artifact = match mime.as_ref().map(MediaType::essence).as_deref() {
-        Some(FORM) => store_form(&store, &parts, parameters, body).await?,
-        Some(JSON_STORE) => store_document(&store, &parts, parameters, body).await?,
+        Some(FORM) => store_form(&store, &parts, parameters, body, &state.bodies).await?,
+        Some(JSON_STORE) => store_document(&store, &parts, parameters, body, &state.bodies).await?,
         _ => store_raw(&store, &parts, parameters, mime, body).await?,
     };
-    let answer = view::artifact(&artifact, store.metadata_provider());
-    let mut response = (StatusCode::CREATED, answer).into_response();
-    if let Some(location) = state.location(&format!("/v1/artifacts/{}", artifact.id)) {
-        response.headers_mut().insert(header::LOCATION, location);
-    }
-    Ok(response)
+    Ok(view::created(&artifact, store.metadata_provider(), &state))
 }
 
 async fn store_raw(
@@ -226,22 +117,26 @@ async fn store_raw(
     let (new, sha256) = from_pairs::<Attributes>(parameters)?.into_new(mime);
     let sha256 = body::announced_digest(&parts.headers, sha256)?;
     let length = body::content_length(&parts.headers);
-    Ok(store.store(new, Incoming { body: body::stream(body), length, sha256 }).await?)
+    let incoming = Incoming { body: body::stream(body), length, sha256 };
+    Ok(store.store(new, incoming, UploadedVia::Direct).await?)
 }
 
-async fn store_form(store: &ArtifactStore, parts: &Parts, parameters: Pairs, body: Body) -> Result<Artifact, ApiError> {
-    refuse_content_digest(parts)?;
-    let Form { fields, file } = form::read(&parts.headers, body, store).await?;
-    let mut pairs = parameters;
-    pairs.extend(fields);
-    if !pairs.iter().any(|(name, _)| name == "filename") {
-        pairs.extend(file.filename.map(|name| ("filename".to_owned(), name)));
+async fn store_form(
+    store: &ArtifactStore,
+    parts: &Parts,
+    parameters: Pairs,
+    body: Body,
+    budget: &Budget,
+) -> Result<Artifact, ApiError> {
+    refuse_content_digest(&parts.headers)?;
+    let form = form::read(&parts.headers, body, store, ONE_FILE, budget).await?;
+    let Form { fields, mut files, share: _share } = form;
+    let file = files.pop().ok_or_else(form::no_file)?;
+    let mut attributes: Attributes = from_pairs(parameters.into_iter().chain(fields).collect())?;
+    if attributes.filename.is_none() {
+        attributes.filename = file.filename?;
     }
-    let (new, sha256) = from_pairs::<Attributes>(pairs)?.into_new(file.mime);
-    Ok(match file.content {
-        FormContent::Held(bytes) => store.store(new, whole(bytes, sha256)).await?,
-        FormContent::Staged(staged) => store.store_staged(new, staged, sha256).await?,
-    })
+    attributes.into_file(file.mime?, file.content).store(store, UploadedVia::Direct).await
 }
 
 async fn store_document(
@@ -249,27 +144,14 @@ async fn store_document(
     parts: &Parts,
     parameters: Pairs,
     body: Body,
+    budget: &Budget,
 ) -> Result<Artifact, ApiError> {
-    refuse_content_digest(parts)?;
+    refuse_content_digest(&parts.headers)?;
     if let Some((name, _)) = parameters.first() {
         return Err(ApiError::field(name, "must be a member of the JSON document"));
     }
-    let document: StoreDocument = json::parse(body, MAX_JSON_STORE_BYTES).await?;
-    let (attributes, mime, bytes) = document.into_parts()?;
-    let (new, sha256) = attributes.into_new(mime);
-    Ok(store.store(new, whole(bytes, sha256)).await?)
-}
-
-/// The digest of the request's body is not that of the bytes inside it: checking nothing would be a
-/// promise broken in silence.
-fn refuse_content_digest(parts: &Parts) -> Result<(), ApiError> {
-    if parts.headers.contains_key("content-digest") {
-        return Err(ApiError::field("content-digest", "is checked for raw bytes only; give sha256 here"));
-    }
-    Ok(())
-}
-
-fn whole(bytes: Bytes, sha256: Option<Sha256Digest>) -> Incoming {
-    let length = Some(bytes.len() as u64);
-    Incoming { body: futures::stream::once(async { Ok(bytes) }).boxed(), length, sha256 }
+    let Held { bytes, share } = body::whole(&parts.headers, body, MAX_JSON_STORE_BYTES, budget).await?;
+    let file = json::parse::<StoreDocument>(&bytes)?.into_file(&share)?;
+    drop(bytes);
+    file.store(store, UploadedVia::Direct).await
 }

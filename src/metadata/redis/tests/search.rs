@@ -53,7 +53,7 @@ async fn a_page_takes_a_handful_of_commands() {
         Filter { meta: team(8), mime_prefix: Some("image/".parse().unwrap()), ..Filter::default() },
     ];
     // In an order that is not a filter's own, many candidates may be looked at, in some goes.
-    for (order, most) in [("-stored_at", 8), ("filename", 12)] {
+    for (order, most) in [("-stored_at", 12), ("filename", 16)] {
         for filter in &filters {
             let order: Order = order.parse().unwrap();
             let partitions = &[of_user()];

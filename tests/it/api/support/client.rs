@@ -15,7 +15,7 @@ use jsonwebtoken::{EncodingKey, Header};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
-use super::SECRET;
+use super::{HOST, SECRET};
 
 /// A caller in a role. Each request has a fresh token.
 #[derive(Clone)]
@@ -77,7 +77,8 @@ impl Client {
     }
 
     pub(crate) fn call(&self, method: Method, path: &str) -> Call {
-        let mut request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
+        let request = Request::builder().method(method).uri(path).header("host", HOST);
+        let mut request = request.body(Body::empty()).unwrap();
         if let Some(claims) = &self.claims {
             let field = format!("Bearer {}", token(claims, self.clock.now().as_seconds()));
             request.headers_mut().insert("authorization", field.parse().unwrap());
@@ -118,6 +119,12 @@ impl Call {
     pub(crate) fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         let name: HeaderName = name.parse().unwrap();
         self.request.headers_mut().append(name, HeaderValue::from_bytes(value.as_ref()).unwrap());
+        self
+    }
+
+    /// In place of the header that every request has.
+    pub(crate) fn replacing_header(mut self, name: &str, value: &str) -> Self {
+        self.request.headers_mut().insert(name.parse::<HeaderName>().unwrap(), value.parse().unwrap());
         self
     }
 
@@ -265,7 +272,7 @@ pub(crate) struct Stored {
 }
 
 impl Stored {
-    fn new(json: Value) -> Self {
+    pub(crate) fn new(json: Value) -> Self {
         let path = format!("/v1/artifacts/{}", json["artifact_id"].as_str().unwrap());
         Self { content: format!("{path}/content"), path, json }
     }

@@ -2,19 +2,25 @@
 
 mod client;
 mod paced;
+mod pages;
+mod parts;
 mod providers;
+mod signed;
 mod storage;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use artifactd::auth::{AuthOptions, Authenticator, ClaimNames, KeySource};
 use artifactd::clock::{Clock, ManualClock, SystemClock};
+use artifactd::domain::scope::Scope;
 use artifactd::domain::time::Timestamp;
 use artifactd::domain::ttl::Ttl;
 use artifactd::http::{AllowedOrigins, AppState, Gate, router};
 use artifactd::metadata::MetadataStore;
 use artifactd::policy::sweeper::Swept;
-use artifactd::policy::{Limits, Service};
+use artifactd::policy::{Limits, Service, Stores};
+use artifactd::secret::Secret;
+use artifactd::signing::SigningKeys;
 use artifactd::storage::{Key, Storage};
 use axum::Router;
 use bytes::Bytes;
@@ -23,8 +29,11 @@ use serde_json::{Value, json};
 
 pub(super) use self::client::{Call, Client, Form, Reply, Stored, assert_problem};
 pub(super) use self::paced::{Paced, broken_body};
+pub(super) use self::pages::{names_of, store_file};
+pub(super) use self::parts::{Multipart, PART, listed, part};
 pub(super) use self::providers::{Pair, Providers};
-pub(super) use self::storage::{Trouble, Troubled};
+pub(super) use self::signed::Ticket;
+pub(super) use self::storage::{PacedCopy, PacedCopying, Trouble, Troubled};
 
 /// Runs each case on each pair of providers.
 macro_rules! on_every_pair {
@@ -46,8 +55,14 @@ macro_rules! on_every_pair {
     };
 }
 
+/// Where clients believe the service to be.
+pub(super) const HOST: &str = "service.test";
+
 /// What signs and verifies tokens.
 pub(super) const SECRET: &str = "a secret of the tests, 32 bytes or more";
+
+/// What signs URLs and seals cursors.
+pub(super) const SIGNING_SECRET: &str = "another secret of the tests, 32 bytes or more";
 
 pub(super) const MINUTE: i64 = 60;
 pub(super) const HOUR: i64 = 60 * MINUTE;
@@ -57,12 +72,15 @@ pub(super) const DAY: i64 = 24 * HOUR;
 pub(super) struct TestApp {
     pub(super) router: Router,
     pub(super) service: Service,
+    /// Where the bytes are; those of sessions, if others are elsewhere.
     pub(super) storage: Arc<dyn Storage>,
     pub(super) clock: Arc<ManualClock>,
     pub(super) gate: Gate,
     /// The sandbox of tokens that name none; no other test has it.
     pub(super) sandbox: String,
     providers: Providers,
+    /// What follows URLs out of this process.
+    http: OnceLock<reqwest::Client>,
 }
 
 /// What a test may choose about its service.
@@ -71,6 +89,10 @@ pub(super) struct Options {
     pub(super) auth: AuthOptions,
     pub(super) public_url: Option<&'static str>,
     pub(super) max_requests: u32,
+    /// The first makes signatures and cursors, all are accepted.
+    pub(super) signing_secrets: Vec<&'static str>,
+    pub(super) body_memory: usize,
+    pub(super) clock: Arc<ManualClock>,
 }
 
 impl TestApp {
@@ -103,23 +125,49 @@ impl TestApp {
             },
             public_url: None,
             max_requests: 1024,
+            signing_secrets: vec![SIGNING_SECRET],
+            body_memory: 256 * 1024 * 1024,
+            // Providers note when they stored something by their own clocks, so ours starts where theirs are.
+            clock: Arc::new(ManualClock::new(SystemClock.now())),
         };
         choose(&mut options);
-        let sandbox = options.auth.sandbox.to_string();
-        // Providers note when they stored something by their own clocks, so ours starts where theirs are.
-        let clock = Arc::new(ManualClock::new(SystemClock.now()));
-        let (storage, metadata): (Arc<dyn Storage>, Arc<dyn MetadataStore>) =
-            (Arc::clone(&providers.storage), Arc::clone(&providers.metadata));
-        let service = Service::new(metadata, Arc::clone(&storage), clock.clone(), options.limits);
+        let (sandbox, clock) = (options.auth.sandbox.to_string(), options.clock);
+        let Providers { stores, metadata, .. } = providers.clone();
+        let storage = Arc::clone(stores.for_scope(Scope::Session));
+        let service = Service::new(metadata, stores, clock.clone(), options.limits);
         let gate = Gate::new(options.max_requests);
         let authenticator = Authenticator::new(options.auth, clock.clone()).unwrap();
-        let state = AppState::new(service.clone(), authenticator, gate.clone(), options.public_url);
-        Self { router: router(state, AllowedOrigins::None), service, storage, clock, gate, sandbox, providers }
+        let secrets: Vec<Secret> = options.signing_secrets.iter().map(|secret| (*secret).to_owned().into()).collect();
+        let signing = SigningKeys::new(&secrets[0], &secrets[1..]);
+        let state = AppState::new(service.clone(), authenticator, signing, gate.clone(), options.public_url);
+        let state = state.with_body_memory(options.body_memory);
+        let (router, http) = (router(state, AllowedOrigins::None), OnceLock::new());
+        Self { router, service, storage, clock, gate, sandbox, providers, http }
+    }
+
+    /// The same service after a restart.
+    pub(super) fn restarted(&self) -> Self {
+        self.beside(|storage| storage)
+    }
+
+    /// Another process of the same service; what it does with the storage may be watched.
+    pub(super) fn beside(&self, change: impl FnOnce(Arc<dyn Storage>) -> Arc<dyn Storage>) -> Self {
+        let providers = self.providers.clone();
+        let storage = change(providers.of(Scope::Session));
+        Self::with(providers.with_stores(Stores::one(storage)), |options| {
+            options.auth.sandbox = self.sandbox.parse().unwrap();
+            options.clock = self.clock.clone();
+        })
     }
 
     /// The same providers under a service that is set up as `choose` wants it.
     pub(super) fn with_options(self, choose: impl FnOnce(&mut Options)) -> Self {
         Self::with(self.providers, choose)
+    }
+
+    /// The same under a service whose storage is changed.
+    pub(super) fn with_storage<S: Storage>(self, change: impl FnOnce(Arc<dyn Storage>) -> S) -> Self {
+        Self::with(self.providers.with_storage(change), |_| {})
     }
 
     /// A user whose token names no session.
@@ -170,12 +218,27 @@ impl TestApp {
         self.service.sweep(self.now()).await
     }
 
-    /// All keys under which the storage provider has bytes, when all work behind the requests is done.
+    /// All keys under which a storage provider has bytes, when all work behind the requests is done.
     pub(super) async fn keys(&self) -> Vec<String> {
+        let mut keys = Vec::new();
+        for storage in self.providers.stores.distinct() {
+            keys.extend(self.keys_in(&**storage).await);
+        }
+        keys
+    }
+
+    /// The keys of uploads in parts that are under way in the store itself.
+    pub(super) async fn keys_in_parts(&self) -> Vec<String> {
+        self.service.drained().await;
+        self.providers.keys_in_parts().await
+    }
+
+    /// The keys under which this provider has bytes, when all work behind the requests is done.
+    pub(super) async fn keys_in(&self, storage: &dyn Storage) -> Vec<String> {
         self.service.drained().await;
         let mut keys = Vec::new();
         for place in ["grid/", "pending/"] {
-            let objects = self.storage.list(place, None, 1000).await.unwrap();
+            let objects = storage.list(place, None, 1000).await.unwrap();
             keys.extend(objects.into_iter().map(|object| object.key.to_string()));
         }
         keys
@@ -187,8 +250,18 @@ impl TestApp {
         Some(bytes.try_collect::<Vec<Bytes>>().await.unwrap().concat())
     }
 
+    /// Where the records are.
+    pub(super) fn metadata(&self) -> &dyn MetadataStore {
+        &*self.providers.metadata
+    }
+
+    /// Whether signed URLs lead to the store itself.
+    pub(super) fn is_direct(&self) -> bool {
+        self.storage.direct().is_some()
+    }
+
     pub(super) fn storage_name(&self) -> &'static str {
-        self.providers.storage.name()
+        self.storage.name()
     }
 
     pub(super) fn metadata_name(&self) -> &'static str {
@@ -206,6 +279,8 @@ fn default_limits() -> Limits {
         session_life: ttl(86_400),
         max_upload_bytes: 5 * 1024 * 1024 * 1024,
         max_meta_bytes: 16 * 1024,
+        max_batch_items: 100,
+        max_batch_bytes: 64 * 1024 * 1024,
     }
 }
 

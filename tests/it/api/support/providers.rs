@@ -1,8 +1,10 @@
-//! The pairs of providers, opened for one test.
+//! The pairs of providers, opened for one test, and one for each scope.
 
 use std::sync::Arc;
 
+use artifactd::domain::scope::Scope;
 use artifactd::metadata::{MemoryMetadata, MetadataStore, RedisMetadata, SqliteMetadata};
+use artifactd::policy::Stores;
 use artifactd::storage::Storage;
 use artifactd::storage::filesystem::FilesystemStorage;
 use artifactd::storage::memory::MemoryStorage;
@@ -11,6 +13,7 @@ use artifactd::storage::sqlite::SqliteStorage;
 use tempfile::TempDir;
 
 use super::storage::Corner;
+use crate::process::S3;
 
 /// Where bytes and where records are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,11 +24,13 @@ pub(crate) enum Pair {
     S3Redis,
 }
 
-/// A pair of providers that no other test uses.
+/// Providers that no other test uses.
 #[derive(Clone)]
 pub(crate) struct Providers {
-    pub(crate) storage: Arc<dyn Storage>,
+    pub(crate) stores: Stores,
     pub(crate) metadata: Arc<dyn MetadataStore>,
+    /// The part of the bucket, if there is one.
+    corner: Option<String>,
     _folder: Option<Arc<TempDir>>,
 }
 
@@ -33,23 +38,26 @@ impl Providers {
     pub(crate) async fn open(pair: Pair) -> Self {
         match pair {
             Pair::Memory => Self {
-                storage: Arc::new(MemoryStorage::default()),
+                stores: Stores::one(Arc::new(MemoryStorage::default())),
                 metadata: Arc::new(MemoryMetadata::new()),
+                corner: None,
                 _folder: None,
             },
             Pair::FilesystemSqlite => {
                 let folder = tempfile::tempdir().unwrap();
                 Self {
-                    storage: Arc::new(FilesystemStorage::open(folder.path().join("artifacts")).unwrap()),
+                    stores: Stores::one(filesystem(&folder)),
                     metadata: Arc::new(SqliteMetadata::open(&folder.path().join("metadata.db")).unwrap()),
+                    corner: None,
                     _folder: Some(Arc::new(folder)),
                 }
             }
             Pair::Sqlite => {
                 let folder = tempfile::tempdir().unwrap();
                 Self {
-                    storage: Arc::new(SqliteStorage::open(&folder.path().join("artifacts.db")).unwrap()),
+                    stores: Stores::one(sqlite(&folder)),
                     metadata: Arc::new(SqliteMetadata::open(&folder.path().join("metadata.db")).unwrap()),
+                    corner: None,
                     _folder: Some(Arc::new(folder)),
                 }
             }
@@ -57,18 +65,49 @@ impl Providers {
                 let name = format!("api-{:032x}", rand::random::<u128>());
                 let bucket = S3Storage::connect(s3_options()).await.unwrap();
                 Self {
-                    storage: Arc::new(Corner::new(bucket, &name)),
+                    stores: Stores::one(Arc::new(Corner::new(bucket, &name))),
                     metadata: Arc::new(RedisMetadata::connect(&variable("REDIS_URL"), &name).unwrap()),
+                    corner: Some(name),
                     _folder: None,
                 }
             }
         }
     }
 
-    /// These providers with another storage, made from the one they have.
-    pub(crate) fn with_storage<S: Storage>(mut self, change: impl FnOnce(Arc<dyn Storage>) -> S) -> Self {
-        self.storage = Arc::new(change(self.storage));
+    /// Bytes of sessions in memory, of users in files, of the sandbox in a database.
+    pub(crate) fn per_scope() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self {
+            stores: Stores::per_scope(Arc::new(MemoryStorage::default()), filesystem(&folder), sqlite(&folder)),
+            metadata: Arc::new(MemoryMetadata::new()),
+            corner: None,
+            _folder: Some(Arc::new(folder)),
+        }
+    }
+
+    /// These providers with another storage for all scopes, made from that of sessions.
+    pub(crate) fn with_storage<S: Storage>(self, change: impl FnOnce(Arc<dyn Storage>) -> S) -> Self {
+        let storage = change(self.of(Scope::Session));
+        self.with_stores(Stores::one(Arc::new(storage)))
+    }
+
+    /// These providers with other storage.
+    pub(crate) fn with_stores(mut self, stores: Stores) -> Self {
+        self.stores = stores;
         self
+    }
+
+    /// The storage of a scope.
+    pub(crate) fn of(&self, scope: Scope) -> Arc<dyn Storage> {
+        Arc::clone(self.stores.for_scope(scope))
+    }
+
+    /// The keys of uploads in parts that the store itself has.
+    pub(crate) async fn keys_in_parts(&self) -> Vec<String> {
+        match &self.corner {
+            Some(corner) => S3::from_environment().keys_in_parts(&format!("{corner}/")).await,
+            None => Vec::new(),
+        }
     }
 
     /// These providers with other metadata.
@@ -78,12 +117,21 @@ impl Providers {
     }
 }
 
+fn filesystem(folder: &TempDir) -> Arc<dyn Storage> {
+    Arc::new(FilesystemStorage::open(folder.path().join("artifacts")).unwrap())
+}
+
+fn sqlite(folder: &TempDir) -> Arc<dyn Storage> {
+    Arc::new(SqliteStorage::open(&folder.path().join("artifacts.db")).unwrap())
+}
+
 fn s3_options() -> S3Options {
     S3Options {
         provider: "s3",
         bucket: variable("S3_BUCKET"),
         region: Some(variable("S3_REGION")),
         endpoint_url: Some(variable("S3_ENDPOINT")),
+        public_endpoint_url: None,
         force_path_style: true,
         credentials: Some(AccessKey {
             id: variable("S3_ACCESS_KEY"),

@@ -1,11 +1,18 @@
-//! Storage providers around others: one that keeps to its corner, one that makes trouble.
+//! Storage providers around others: one that keeps to its corner, one that makes trouble, one that waits.
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
+use artifactd::domain::part::PartNumber;
 use artifactd::fault::Fault;
-use artifactd::storage::{Body, ByteStream, Key, ObjectInfo, PutError, PutOptions, Storage, Stored};
+use artifactd::storage::{
+    Body, ByteStream, Completed, Direct, Inspected, Key, MultipartUpload, ObjectInfo, Part, PutConstraints, PutError,
+    PutOptions, ResponseHeaders, SignedRequest, Storage, Stored,
+};
 use async_trait::async_trait;
+use futures::{StreamExt as _, stream};
+use tokio::sync::{Mutex, oneshot};
 
 /// A part of a bucket that all tests share: what a test sweeps is its own.
 pub(super) struct Corner<S> {
@@ -20,6 +27,14 @@ impl<S: Storage> Corner<S> {
 
     fn inside(&self, key: &Key) -> Key {
         Key::from_listing(&format!("{}{key}", self.prefix)).unwrap()
+    }
+
+    fn direct_inside(&self) -> &dyn Direct {
+        self.inner.direct().unwrap()
+    }
+
+    fn upload_inside(&self, upload: &MultipartUpload) -> MultipartUpload {
+        MultipartUpload { key: self.inside(&upload.key), id: upload.id.clone() }
     }
 
     fn outside(&self, mut object: ObjectInfo) -> ObjectInfo {
@@ -59,6 +74,66 @@ impl<S: Storage> Storage for Corner<S> {
         let objects = self.inner.list(&prefix, after.as_ref(), limit).await?;
         Ok(objects.into_iter().map(|object| self.outside(object)).collect())
     }
+
+    fn direct(&self) -> Option<&dyn Direct> {
+        self.inner.direct().map(|_| self as &dyn Direct)
+    }
+}
+
+/// Only for what has a [`Direct`] inside.
+#[async_trait]
+impl<S: Storage> Direct for Corner<S> {
+    fn bucket(&self) -> &str {
+        self.direct_inside().bucket()
+    }
+
+    async fn presign_get(
+        &self,
+        key: &Key,
+        expires: Duration,
+        response: &ResponseHeaders,
+    ) -> Result<SignedRequest, Fault> {
+        self.direct_inside().presign_get(&self.inside(key), expires, response).await
+    }
+
+    async fn presign_put(
+        &self,
+        key: &Key,
+        expires: Duration,
+        constraints: &PutConstraints,
+    ) -> Result<SignedRequest, Fault> {
+        self.direct_inside().presign_put(&self.inside(key), expires, constraints).await
+    }
+
+    async fn presign_part(
+        &self,
+        upload: &MultipartUpload,
+        number: PartNumber,
+        expires: Duration,
+    ) -> Result<SignedRequest, Fault> {
+        self.direct_inside().presign_part(&self.upload_inside(upload), number, expires).await
+    }
+
+    async fn create_multipart(&self, key: &Key, options: &PutOptions) -> Result<MultipartUpload, Fault> {
+        let upload = self.direct_inside().create_multipart(&self.inside(key), options).await?;
+        Ok(MultipartUpload { key: key.clone(), ..upload })
+    }
+
+    async fn parts(&self, upload: &MultipartUpload) -> Result<Option<Vec<Part>>, Fault> {
+        self.direct_inside().parts(&self.upload_inside(upload)).await
+    }
+
+    async fn complete_multipart(&self, upload: &MultipartUpload, parts: &[Part]) -> Result<Completed, Fault> {
+        self.direct_inside().complete_multipart(&self.upload_inside(upload), parts).await
+    }
+
+    async fn abort_multipart(&self, upload: &MultipartUpload) -> Result<(), Fault> {
+        self.direct_inside().abort_multipart(&self.upload_inside(upload)).await
+    }
+
+    async fn inspect(&self, key: &Key) -> Result<Option<Inspected>, Fault> {
+        self.direct_inside().inspect(&self.inside(key)).await
+    }
 }
 
 /// What a [`Troubled`] provider does when bytes are written or read.
@@ -69,6 +144,10 @@ pub(crate) enum Trouble {
     Broken,
     /// Reads as if nothing were there.
     Lost,
+    /// Ends before the end when it reads.
+    BreaksOff,
+    /// Does nothing at all, not only with bytes.
+    Away,
 }
 
 /// A provider that makes trouble over bytes. All it says is `the inside`.
@@ -83,9 +162,16 @@ impl Troubled {
     fn fault(&self, operation: &'static str) -> Option<Fault> {
         match self.trouble {
             Trouble::Panic => panic!("the inside"),
-            Trouble::Unavailable => Some(Fault::unavailable("memory", operation, "the inside")),
+            Trouble::Unavailable | Trouble::Away => Some(Fault::unavailable("memory", operation, "the inside")),
             Trouble::Broken => Some(Fault::broken("memory", operation, "the inside")),
-            Trouble::Lost => None,
+            Trouble::Lost | Trouble::BreaksOff => None,
+        }
+    }
+
+    fn unless_away(&self, operation: &'static str) -> Result<(), Fault> {
+        match self.trouble {
+            Trouble::Away => self.fault(operation).map_or(Ok(()), Err),
+            _ => Ok(()),
         }
     }
 }
@@ -105,8 +191,15 @@ impl Storage for Troubled {
         self.inner.put(key, body, options).await
     }
 
-    async fn get(&self, _: &Key, _: Option<Range<u64>>) -> Result<Option<ByteStream>, Fault> {
-        self.fault("reading").map_or(Ok(None), Err)
+    async fn get(&self, key: &Key, range: Option<Range<u64>>) -> Result<Option<ByteStream>, Fault> {
+        match (self.trouble, self.fault("reading")) {
+            (Trouble::BreaksOff, _) => {
+                let end = Fault::unavailable("memory", "reading", "the inside");
+                let bytes = self.inner.get(key, range).await?;
+                Ok(bytes.map(|bytes| bytes.take(1).chain(stream::iter([Err(end)])).boxed()))
+            }
+            (_, fault) => fault.map_or(Ok(None), Err),
+        }
     }
 
     async fn head(&self, _: &Key) -> Result<Option<ObjectInfo>, Fault> {
@@ -114,7 +207,83 @@ impl Storage for Troubled {
     }
 
     async fn copy(&self, from: &Key, to: &Key, options: &PutOptions) -> Result<bool, Fault> {
+        self.unless_away("copying")?;
         self.inner.copy(from, to, options).await
+    }
+
+    async fn delete(&self, key: &Key) -> Result<(), Fault> {
+        self.unless_away("deleting")?;
+        self.inner.delete(key).await
+    }
+
+    async fn list(&self, prefix: &str, after: Option<&Key>, limit: usize) -> Result<Vec<ObjectInfo>, Fault> {
+        self.unless_away("listing")?;
+        self.inner.list(prefix, after, limit).await
+    }
+}
+
+/// A provider that waits before and after it copies for the first time.
+pub(crate) struct PacedCopying {
+    inner: Arc<dyn Storage>,
+    steps: Mutex<Option<[Step; 2]>>,
+}
+
+/// Tells that it is reached, and learns when to go on.
+type Step = (oneshot::Sender<()>, oneshot::Receiver<()>);
+
+/// What decides when the copying goes on: once before and once after the bytes are copied.
+pub(crate) struct PacedCopy(std::vec::IntoIter<(oneshot::Receiver<()>, oneshot::Sender<()>)>);
+
+impl PacedCopying {
+    pub(crate) fn around(inner: Arc<dyn Storage>) -> (Self, PacedCopy) {
+        let step = || {
+            let ((reaches, reached), (lets_go, let_go)) = (oneshot::channel(), oneshot::channel());
+            ((reaches, let_go), (reached, lets_go))
+        };
+        let ((before, go), (after, end)) = (step(), step());
+        let steps = Mutex::new(Some([before, after]));
+        (Self { inner, steps }, PacedCopy(vec![go, end].into_iter()))
+    }
+}
+
+impl PacedCopy {
+    /// Waits until the copying is at its next step, has `meanwhile` happen, and lets it go on.
+    pub(crate) async fn meanwhile(&mut self, meanwhile: impl Future<Output = ()>) {
+        let (reached, lets_go) = self.0.next().unwrap();
+        reached.await.unwrap();
+        meanwhile.await;
+        lets_go.send(()).unwrap();
+    }
+}
+
+#[async_trait]
+impl Storage for PacedCopying {
+    fn name(&self) -> &'static str {
+        self.inner.name()
+    }
+
+    async fn put(&self, key: &Key, body: Body<'_>, options: &PutOptions) -> Result<Stored, PutError> {
+        self.inner.put(key, body, options).await
+    }
+
+    async fn get(&self, key: &Key, range: Option<Range<u64>>) -> Result<Option<ByteStream>, Fault> {
+        self.inner.get(key, range).await
+    }
+
+    async fn head(&self, key: &Key) -> Result<Option<ObjectInfo>, Fault> {
+        self.inner.head(key).await
+    }
+
+    async fn copy(&self, from: &Key, to: &Key, options: &PutOptions) -> Result<bool, Fault> {
+        let Some([(reaches, let_go), (ends, let_end)]) = self.steps.lock().await.take() else {
+            return self.inner.copy(from, to, options).await;
+        };
+        reaches.send(()).unwrap();
+        let_go.await.unwrap();
+        let copied = self.inner.copy(from, to, options).await;
+        ends.send(()).unwrap();
+        let_end.await.unwrap();
+        copied
     }
 
     async fn delete(&self, key: &Key) -> Result<(), Fault> {
@@ -123,5 +292,9 @@ impl Storage for Troubled {
 
     async fn list(&self, prefix: &str, after: Option<&Key>, limit: usize) -> Result<Vec<ObjectInfo>, Fault> {
         self.inner.list(prefix, after, limit).await
+    }
+
+    fn direct(&self) -> Option<&dyn Direct> {
+        self.inner.direct()
     }
 }

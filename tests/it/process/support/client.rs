@@ -32,13 +32,27 @@ impl Client {
         body: impl Into<Body>,
     ) -> Result<Answer, reqwest::Error> {
         let request = self.http.request(method, format!("{}{path}", self.base)).bearer_auth(&self.token);
-        let response = request.body(body).send().await?;
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        Ok(Answer { status, headers, body: response.bytes().await? })
+        Answer::of(request.body(body).send().await?).await
     }
 
     pub(crate) async fn send(&self, method: Method, path: &str, body: impl Into<Body>) -> Answer {
         self.try_send(method, path, body).await.unwrap()
+    }
+
+    /// Sends JSON; fails when there is no answer.
+    pub(crate) async fn try_post(&self, path: &str, body: &Value) -> Result<Answer, reqwest::Error> {
+        let request = self.http.post(format!("{}{path}", self.base)).bearer_auth(&self.token);
+        let request = request.header(CONTENT_TYPE, "application/json").body(body.to_string());
+        Answer::of(request.send().await?).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.try_post(path, body).await.unwrap()
+    }
+
+    /// Sends bytes to a signed URL, without a token.
+    pub(crate) async fn put_signed(&self, url: &str, body: impl Into<Body>) -> Answer {
+        Answer::of(self.http.put(url).body(body).send().await.unwrap()).await.unwrap()
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
@@ -74,6 +88,11 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
+    async fn of(response: reqwest::Response) -> Result<Self, reqwest::Error> {
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        Ok(Self { status, headers, body: response.bytes().await? })
+    }
+
     #[track_caller]
     pub(crate) fn expect(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{}", String::from_utf8_lossy(&self.body));

@@ -44,10 +44,20 @@ impl S3 {
         for prefix in [format!("grid/{sandbox}/"), format!("pending/{sandbox}/")] {
             let objects = client.list_objects_v2().bucket(&self.bucket).prefix(&prefix).send().await.unwrap();
             found.extend(objects.contents().iter().map(|object| format!("object {}", object.key().unwrap())));
-            let uploads = client.list_multipart_uploads().bucket(&self.bucket).prefix(&prefix).send().await.unwrap();
-            found.extend(uploads.uploads().iter().map(|upload| format!("upload {}", upload.key().unwrap())));
+            found.extend(self.keys_in_parts(&prefix).await.iter().map(|key| format!("upload {key}")));
         }
         found
+    }
+
+    /// The keys of unfinished uploads that begin with `prefix`.
+    pub(crate) async fn keys_in_parts(&self, prefix: &str) -> Vec<String> {
+        let uploads = self.client().list_multipart_uploads().bucket(&self.bucket).prefix(prefix).send().await.unwrap();
+        uploads.uploads().iter().map(|upload| upload.key().unwrap().to_owned()).collect()
+    }
+
+    /// Removes the bucket, which is empty.
+    pub(crate) async fn remove_bucket(&self) {
+        self.client().delete_bucket().bucket(&self.bucket).send().await.unwrap();
     }
 
     fn client(&self) -> Client {

@@ -1,0 +1,82 @@
+//! Taking in the bytes of uploads that were sent to a URL of this service.
+//!
+//! There is no caller here: the URL was made for somebody who might store, and bears its own limits.
+
+use std::sync::Arc;
+
+use crate::clock::new_artifact_id;
+use crate::domain::id::{ArtifactId, SandboxId};
+use crate::domain::media_type::MediaType;
+use crate::domain::part::{MAX_PART_BYTES, PartNumber};
+use crate::domain::upload::{State, Upload};
+use crate::policy::place::Place;
+use crate::policy::{Error, Incoming, Service};
+use crate::storage::{BodyError, Parts, PutOptions};
+
+/// Bytes that have been taken in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Received {
+    /// Their entity tag, without quotes.
+    pub etag: String,
+}
+
+impl Service {
+    /// Takes in all the bytes of an upload or, with a number, those of a part. `content_type` is what they were
+    /// sent as.
+    pub async fn receive(
+        &self,
+        (sandbox, id): (&SandboxId, ArtifactId),
+        number: Option<PartNumber>,
+        incoming: Incoming,
+        content_type: Option<MediaType>,
+    ) -> Result<Received, Error> {
+        let upload = self.upload(id).await?.ok_or(Error::UploadNotFound)?;
+        let is_for_it = upload.partition.sandbox() == sandbox && upload.is_multipart() == number.is_some();
+        if !is_for_it || upload.state != State::Open {
+            return Err(Error::UploadNotFound);
+        }
+        let service = self.clone();
+        self.to_completion(async move { service.receive_into(upload, number, incoming, content_type).await }).await
+    }
+
+    async fn receive_into(
+        &self,
+        upload: Upload,
+        number: Option<PartNumber>,
+        incoming: Incoming,
+        content_type: Option<MediaType>,
+    ) -> Result<Received, Error> {
+        let storage = Arc::clone(self.storage_named(&upload.provider)?);
+        let parts = Parts::new(Arc::clone(&storage), upload.pending_key());
+        let arriving = Place { storage, key: parts.incoming(new_artifact_id(self.clock.now())) };
+        let limit = if number.is_some() { MAX_PART_BYTES } else { self.limits.max_upload_bytes };
+        if incoming.length.is_some_and(|length| length > limit) {
+            return Err(BodyError::TooLarge { limit }.into());
+        }
+        let written = arriving.write(upload.mime(), incoming, limit).await?;
+        let options = PutOptions { content_type: upload.mime().clone(), content_length: Some(written.bytes) };
+        let number = number.unwrap_or(PartNumber::FIRST);
+        let added = parts.add(&arriving.key, number, written.sha256, &options).await;
+        let part = added?.ok_or(Error::UploadNotFound)?;
+        self.note_arrival(upload, content_type).await?;
+        Ok(Received { etag: part.etag })
+    }
+
+    /// Looks at the upload again, which may have ended while bytes arrived: then nobody else removes them.
+    async fn note_arrival(&self, upload: Upload, content_type: Option<MediaType>) -> Result<(), Error> {
+        let Some(current) = self.upload(upload.id).await?.filter(|current| current.state == State::Open) else {
+            self.remove_waiting(&upload).await?;
+            return Err(Error::UploadNotFound);
+        };
+        if current.content_type.is_none() && content_type.is_some() && current.received_type != content_type {
+            let noted = self.change_upload(current, |upload| {
+                upload.check_open()?;
+                upload.received_type = content_type.clone();
+                Ok(())
+            });
+            noted.await?;
+        }
+        self.complete_by_itself(upload.partition.sandbox(), upload.id).await?;
+        Ok(())
+    }
+}
