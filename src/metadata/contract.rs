@@ -68,6 +68,7 @@ suite! {
     index: [
         entries_come_change_and_go_with_their_record,
         a_refused_change_leaves_the_index_alone,
+        a_record_has_the_same_entries_when_it_is_read_back,
         concurrent_changes_leave_the_entries_of_the_last,
         a_scan_gives_its_range_in_either_direction_up_to_its_limit,
         scans_are_answered_in_their_order,

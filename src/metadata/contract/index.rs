@@ -57,6 +57,21 @@ pub(super) async fn a_refused_change_leaves_the_index_alone(store: Store) {
     assert_indexed(&store, &[&current]).await;
 }
 
+/// What is removed with a record is computed from what was read of it.
+pub(super) async fn a_record_has_the_same_entries_when_it_is_read_back(store: Store) {
+    let mut written = artifact(1);
+    written.description.meta = meta_of(json!({
+        "floats": {"a": 1e300, "b": -0.0, "c": 0.1, "d": 5e-324, "e": 1.0, "f": 123_456_789.123_456_79},
+        "integers": {"a": u64::MAX, "b": i64::MIN, "c": (1_u64 << 53) + 1, "d": -0},
+        "texts": {"a": "\u{0}\n", "b": "e\u{301}", "": "", "c.d": "x"},
+    }));
+    store.insert_artifact(&written).await.unwrap();
+    let read = store.artifact(id(1)).await.unwrap().unwrap();
+    assert_eq!(entries_of(&read), entries_of(&written));
+    assert_eq!(store.delete_artifact(&read, &garbage(1, at(0))).await.unwrap(), Replaced::Done);
+    assert_indexed(&store, &[]).await;
+}
+
 pub(super) async fn concurrent_changes_leave_the_entries_of_the_last(store: Store) {
     store.insert_artifact(&artifact(1)).await.unwrap();
     let increments = (0..20).map(|_| tokio::spawn(count_up(Arc::clone(&store))));

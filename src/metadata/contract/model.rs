@@ -176,9 +176,8 @@ pub(super) async fn found(store: &dyn MetadataStore, search: &Search<'_>) -> Vec
         let page = store.search(&Search { after: after.as_ref(), ..*search }).await.unwrap();
         assert!(page.items.len() <= search.limit);
         found.extend(ids(&page.items));
-        match page.next {
-            Some(next) => after = Some(next),
-            None => return found,
-        }
+        let Some(next) = page.next else { return found };
+        assert_ne!(after.as_ref(), Some(&next), "the same page again");
+        after = Some(next);
     }
 }
