@@ -41,9 +41,34 @@ impl Default for ClaimNames {
     }
 }
 
-/// Who the claims say is calling, if they hold at `now`.
-pub(super) fn principal(claims: &Claims, options: &AuthOptions, now: Timestamp) -> Result<Principal, AuthError> {
-    check_time(claims, options.leeway_seconds, now)?;
+/// When a token holds, in seconds since 1970. JWT times may have fractions (RFC 7519, 2).
+pub(super) struct Validity {
+    not_before: Option<f64>,
+    expires: f64,
+}
+
+impl Validity {
+    pub(super) fn read(claims: &Claims) -> Result<Self, AuthError> {
+        let expires = number(claims, EXPIRES)?.ok_or(AuthError::ClaimMissing(EXPIRES.into()))?;
+        Ok(Self { not_before: number(claims, NOT_BEFORE)?, expires })
+    }
+
+    /// Fails unless the token holds at `now`, as clocks go.
+    pub(super) fn check(&self, leeway_seconds: u32, now: Timestamp) -> Result<(), AuthError> {
+        let now = now.as_millis() as f64 / 1000.0;
+        let leeway = f64::from(leeway_seconds);
+        if now >= self.expires + leeway {
+            return Err(AuthError::Expired);
+        }
+        match self.not_before {
+            Some(start) if now + leeway < start => Err(AuthError::NotYetValid),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Who the claims say is calling.
+pub(super) fn principal(claims: &Claims, options: &AuthOptions) -> Result<Principal, AuthError> {
     check_issuer(claims, &options.issuers)?;
     check_audience(claims, &options.audiences)?;
     let names = &options.claims;
@@ -58,20 +83,6 @@ pub(super) fn principal(claims: &Claims, options: &AuthOptions, now: Timestamp) 
         sandbox: id(claims, &names.sandbox)?.unwrap_or_else(|| options.sandbox.clone()),
         rights: rights(claims)?,
     })
-}
-
-fn check_time(claims: &Claims, leeway_seconds: u32, now: Timestamp) -> Result<(), AuthError> {
-    // JWT times are seconds and may have fractions (RFC 7519, 2).
-    let now = now.as_millis() as f64 / 1000.0;
-    let leeway = f64::from(leeway_seconds);
-    let expires = number(claims, EXPIRES)?.ok_or(AuthError::ClaimMissing(EXPIRES.into()))?;
-    if now >= expires + leeway {
-        return Err(AuthError::Expired);
-    }
-    match number(claims, NOT_BEFORE)? {
-        Some(start) if now + leeway < start => Err(AuthError::NotYetValid),
-        _ => Ok(()),
-    }
 }
 
 fn check_issuer(claims: &Claims, accepted: &[String]) -> Result<(), AuthError> {

@@ -94,17 +94,22 @@ impl KeySet {
         set
     }
 
-    /// Checks that a key of this set signed `token`.
-    pub(super) async fn verify(self: &Arc<Self>, token: &Token<'_>) -> Result<(), AuthError> {
+    /// Checks that a key of this set signed `token`. Returns the keys that were in use.
+    pub(super) async fn verify(self: &Arc<Self>, token: &Token<'_>) -> Result<Arc<[VerifyingKey]>, AuthError> {
         let generation = self.state.lock().generation;
         let keys = self.keys().await.ok_or(AuthError::KeysUnavailable)?;
         match verify_with_set(&keys, token) {
             Err(AuthError::UnknownKey) => {
                 let newer = self.keys_newer_than(generation).await.ok_or(AuthError::UnknownKey)?;
-                verify_with_set(&newer, token)
+                verify_with_set(&newer, token).map(|()| newer)
             }
-            outcome => outcome,
+            outcome => outcome.map(|()| keys),
         }
+    }
+
+    /// Whether these are the keys to use now: none have been fetched since, and they are not too old.
+    pub(super) async fn uses(self: &Arc<Self>, keys: &Arc<[VerifyingKey]>) -> bool {
+        self.keys().await.is_some_and(|current| Arc::ptr_eq(&current, keys))
     }
 
     /// The keys to use now, fetched if need be; `None` if there are none.

@@ -1,7 +1,7 @@
 //! Who is calling: from a JSON Web Token to a [`Principal`].
 //!
 //! A token is taken apart (`jwt`), verified with a configured key (`keys`, `jwks`) and only then
-//! read (`claims`). The algorithms that are allowed follow from the configured keys, never from the
+//! read (`claims`); one that comes again is remembered (`verified`). The algorithms that are allowed follow from the configured keys, never from the
 //! token. Errors know nothing of HTTP; [`AuthError::KeysUnavailable`] is the one that is not the
 //! caller's fault.
 
@@ -14,6 +14,7 @@ mod keys;
 mod mint;
 #[cfg(test)]
 mod tests;
+mod verified;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -33,8 +34,9 @@ use crate::fault::Chain;
 use crate::secret::Secret;
 use fetch::Source;
 use jwks::KeySet;
-use jwt::Token;
+use jwt::{MAX_TOKEN_BYTES, Token};
 use keys::VerifyingKey;
+use verified::{Proof, Verified, VerifiedTokens};
 
 /// How tokens are verified and read.
 #[derive(Debug, Clone)]
@@ -87,6 +89,7 @@ pub struct Authenticator {
     clock: Arc<dyn Clock>,
     keys: Vec<VerifyingKey>,
     sets: Vec<Arc<KeySet>>,
+    verified: VerifiedTokens,
 }
 
 impl fmt::Debug for Authenticator {
@@ -124,20 +127,53 @@ impl Authenticator {
         if options.keys.is_empty() {
             return Err(KeyError::new("keys", "there is none to verify tokens with"));
         }
-        Ok(Self { options, clock, keys, sets })
+        Ok(Self { options, clock, keys, sets, verified: VerifiedTokens::default() })
     }
 
     /// Who the bearer of `token` is.
     pub async fn authenticate(&self, token: &str) -> Result<Principal, AuthError> {
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(AuthError::TooLong(MAX_TOKEN_BYTES));
+        }
+        let digest = verified::digest(token);
+        let verified = match self.verified_before(&digest).await {
+            Some(verified) => verified,
+            None => {
+                let verified = self.read(token).await?;
+                self.verified.remember(digest, Arc::clone(&verified));
+                verified
+            }
+        };
+        verified.validity.check(self.options.leeway_seconds, self.clock.now())?;
+        Ok(verified.principal.clone())
+    }
+
+    /// What is remembered of a token, as long as the keys that verified it are those in use.
+    async fn verified_before(&self, digest: &verified::Digest) -> Option<Arc<Verified>> {
+        let verified = self.verified.recall(digest)?;
+        let holds = match &verified.proof {
+            Proof::ConfiguredKeys => true,
+            Proof::KeySet { set, keys } => self.sets.get(*set)?.uses(keys).await,
+        };
+        holds.then_some(verified)
+    }
+
+    /// Verifies a token and reads what it says, now or at another time.
+    async fn read(&self, token: &str) -> Result<Arc<Verified>, AuthError> {
         let token = Token::parse(token)?;
-        self.verify(&token).await?;
-        claims::principal(&token.claims()?, &self.options, self.clock.now())
+        let proof = self.verify(&token).await?;
+        let claims = token.claims()?;
+        // First of all: what a token says that is over concerns nobody.
+        let validity = claims::Validity::read(&claims)?;
+        validity.check(self.options.leeway_seconds, self.clock.now())?;
+        let principal = claims::principal(&claims, &self.options)?;
+        Ok(Arc::new(Verified { principal, validity, proof }))
     }
 
     /// Checks the signature with every key that may have made it.
-    async fn verify(&self, token: &Token<'_>) -> Result<(), AuthError> {
+    async fn verify(&self, token: &Token<'_>) -> Result<Proof, AuthError> {
         if self.keys.iter().any(|key| key.has_signed(token)) {
-            return Ok(());
+            return Ok(Proof::ConfiguredKeys);
         }
         let tried = self.keys.iter().any(|key| key.allows(token.algorithm));
         let mut refusal = if tried { AuthError::BadSignature } else { AuthError::AlgorithmNotAllowed };
@@ -145,9 +181,9 @@ impl Authenticator {
         if token.algorithm.family() == AlgorithmFamily::Hmac {
             return Err(refusal);
         }
-        for set in &self.sets {
+        for (number, set) in self.sets.iter().enumerate() {
             match set.verify(token).await {
-                Ok(()) => return Ok(()),
+                Ok(keys) => return Ok(Proof::KeySet { set: number, keys }),
                 Err(AuthError::AlgorithmNotAllowed) => {}
                 // While keys are missing, nothing certain can be said against the token.
                 Err(_) if refusal == AuthError::KeysUnavailable => {}

@@ -18,6 +18,7 @@ use super::ttl::Lifetime;
 ///
 /// This is also the form that metadata providers keep, as JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Flat")]
 pub struct Artifact {
     /// The id; stays the same for life.
     pub id: ArtifactId,
@@ -47,6 +48,50 @@ pub struct Artifact {
     pub edits: u64,
     /// Counts all changes of this record; the token for compare-and-swap.
     pub version: u64,
+}
+
+/// [`Artifact`] as it is in JSON. To be read with `flatten`, everything would be copied first.
+#[derive(Deserialize)]
+struct Flat {
+    id: ArtifactId,
+    partition: Partition,
+    session: Option<SessionUse>,
+    owner: Option<UserId>,
+    mime: MediaType,
+    filename: Option<Filename>,
+    summary: Summary,
+    meta: Meta,
+    content: Content,
+    last_revision: Revision,
+    stored_at: Timestamp,
+    updated_at: Timestamp,
+    life: Option<Lifetime>,
+    uploaded_via: UploadedVia,
+    edits: u64,
+    version: u64,
+}
+
+impl From<Flat> for Artifact {
+    fn from(flat: Flat) -> Self {
+        let Flat { id, partition, session, owner, mime, filename, summary, meta, content, last_revision, .. } = flat;
+        let Flat { stored_at, updated_at, life, uploaded_via, edits, version, .. } = flat;
+        let description = Description { mime, filename, summary, meta };
+        Self {
+            id,
+            partition,
+            session,
+            owner,
+            description,
+            content,
+            last_revision,
+            stored_at,
+            updated_at,
+            life,
+            uploaded_via,
+            edits,
+            version,
+        }
+    }
 }
 
 /// A session, told from an earlier or later one with the same id.

@@ -3,10 +3,13 @@
 use std::fmt;
 use std::str::FromStr;
 
+use base16ct::{lower as hex, mixed};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::{Invalid, serde_as_text};
+
+const HEX_DIGITS: usize = 64;
 
 /// A SHA-256 digest. Its text form is 64 lower-case hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -53,7 +56,8 @@ impl Sha256Digest {
 
 impl fmt::Display for Sha256Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        let mut digits = [0; HEX_DIGITS];
+        f.write_str(hex::encode_str(&self.0, &mut digits).map_err(|_| fmt::Error)?)
     }
 }
 
@@ -67,15 +71,11 @@ impl FromStr for Sha256Digest {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        let malformed = || Invalid::new("must be 64 hexadecimal digits");
-        if text.len() != 64 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
-            return Err(malformed());
-        }
         let mut bytes = [0; 32];
-        for (index, byte) in bytes.iter_mut().enumerate() {
-            *byte = u8::from_str_radix(&text[2 * index..2 * index + 2], 16).map_err(|_| malformed())?;
+        match mixed::decode(text, &mut bytes) {
+            Ok(_) if text.len() == HEX_DIGITS => Ok(Self(bytes)),
+            _ => Err(Invalid::new("must be 64 hexadecimal digits")),
         }
-        Ok(Self(bytes))
     }
 }
 

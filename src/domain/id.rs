@@ -88,7 +88,7 @@ impl ExternalId {
         if text.chars().any(char::is_control) {
             return Err(Invalid::new("must not contain control characters"));
         }
-        if encode_segment(text).len() > MAX_ENCODED_ID_BYTES {
+        if utf8_percent_encode(text, ESCAPED).map(str::len).sum::<usize>() > MAX_ENCODED_ID_BYTES {
             return Err(format!("must take at most {MAX_ENCODED_ID_BYTES} bytes when percent-encoded").into());
         }
         Ok(Self(text.into()))

@@ -22,6 +22,12 @@ pub mod ttl;
 pub mod upload;
 pub mod words;
 
+use std::fmt;
+use std::marker::PhantomData;
+use std::str::FromStr;
+
+use serde::de::{self, Visitor};
+
 /// Why a text is not a valid value of a domain type.
 ///
 /// The message completes the sentence "the value …" and is safe to show to the caller.
@@ -54,10 +60,30 @@ macro_rules! serde_as_text {
 
         impl<'de> serde::Deserialize<'de> for $type {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-                text.parse().map_err(serde::de::Error::custom)
+                deserializer.deserialize_str($crate::domain::TextVisitor::default())
             }
         }
     };
 }
 pub(crate) use serde_as_text;
+
+/// Parses a text where it is: most values are not kept as texts.
+struct TextVisitor<T>(PhantomData<T>);
+
+impl<T> Default for TextVisitor<T> {
+    fn default() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<T: FromStr<Err: fmt::Display>> Visitor<'_> for TextVisitor<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
+        text.parse().map_err(E::custom)
+    }
+}

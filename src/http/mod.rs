@@ -18,6 +18,7 @@ mod serve;
 mod signed_url;
 mod view;
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::Router;
@@ -39,9 +40,13 @@ use crate::auth::Authenticator;
 use crate::policy::Service;
 use crate::signing::SigningKeys;
 
-/// What handlers work with.
+/// What handlers work with. Every layer of the router clones it for every request.
 #[derive(Clone)]
-pub struct AppState {
+pub struct AppState(Arc<Shared>);
+
+/// What all requests share.
+#[derive(Clone)]
+pub struct Shared {
     service: Service,
     authenticator: Arc<Authenticator>,
     signing: Arc<SigningKeys>,
@@ -64,7 +69,7 @@ impl AppState {
         public_url: Option<&str>,
     ) -> Self {
         let signing = Arc::new(signing);
-        Self {
+        let shared = Shared {
             service,
             authenticator: Arc::new(authenticator),
             signer: UrlSigner::new(Arc::clone(&signing)),
@@ -74,18 +79,27 @@ impl AppState {
             metrics: Metrics::new(),
             readiness: Readiness::default(),
             public_url: public_url.map(Into::into),
-        }
+        };
+        Self(Arc::new(shared))
     }
 
     /// The same with so many bytes for all request bodies that are held in memory at the same time.
     pub fn with_body_memory(self, bytes: usize) -> Self {
-        Self { bodies: Budget::new(bytes), ..self }
+        Self(Arc::new(Shared { bodies: Budget::new(bytes), ..Arc::unwrap_or_clone(self.0) }))
     }
 
     /// The `Location` field of something new at `path`.
     fn location(&self, path: &str) -> Option<HeaderValue> {
         let base = self.public_url.as_deref().unwrap_or_default();
         HeaderValue::try_from(format!("{base}{path}")).ok()
+    }
+}
+
+impl Deref for AppState {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
     }
 }
 

@@ -108,17 +108,22 @@ impl Service {
         self.stores.named(provider).ok_or_else(|| Error::OtherProvider { provider: provider.to_owned() })
     }
 
-    /// Runs a change to its end even if the caller goes away meanwhile.
-    async fn to_completion<T: Send + 'static>(
-        &self,
-        change: impl Future<Output = Result<T, Error>> + Send + 'static,
-    ) -> Result<T, Error> {
-        match self.tasks.spawn(change.in_current_span()).await {
-            Ok(result) => result,
-            Err(failed) => match failed.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_) => Err(Error::Interrupted),
-            },
+    /// Runs a change to its end even if the caller goes away meanwhile. It begins now, and not when the result is
+    /// waited for, so that who waits does not carry the whole change along.
+    fn to_completion<T, F>(&self, change: F) -> impl Future<Output = Result<T, Error>> + Send + use<T, F>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        let changing = self.tasks.spawn(change.in_current_span());
+        async move {
+            match changing.await {
+                Ok(result) => result,
+                Err(failed) => match failed.try_into_panic() {
+                    Ok(panic) => std::panic::resume_unwind(panic),
+                    Err(_) => Err(Error::Interrupted),
+                },
+            }
         }
     }
 }

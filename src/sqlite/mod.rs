@@ -5,6 +5,7 @@
 //! crash of the process and of the machine.
 
 mod migrate;
+mod pace;
 mod reader;
 mod writer;
 
@@ -63,6 +64,15 @@ impl Database {
         self.writer.run(job).await.map_err(|error| self.fault(operation, error))
     }
 
+    /// Runs `job`, which reads no more than a few pages, on a read-only connection.
+    pub(crate) async fn look_up<T, F>(&self, operation: &'static str, job: F) -> Result<T, Fault>
+    where
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.readers.look_up(job).await.map_err(|error| self.fault(operation, error))
+    }
+
     /// Runs `job` on a read-only connection.
     pub(crate) async fn read<T, F>(&self, operation: &'static str, job: F) -> Result<T, Fault>
     where
@@ -88,6 +98,8 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
     switch_to_wal(connection)?;
     connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
+    // Each job has a savepoint, and what undoes it would be written to a temporary file otherwise.
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     connection.pragma_update(None, "synchronous", "FULL")
 }
@@ -161,6 +173,7 @@ mod tests {
         let panicking = |_: &Connection| -> rusqlite::Result<()> { panic!("a bug") };
         assert!(database.write("panicking", panicking).await.is_err());
         assert!(database.read("panicking", panicking).await.is_err());
+        assert!(database.look_up("panicking", panicking).await.is_err());
         database.write("inserting", insert(1)).await.unwrap();
         assert_eq!(count(&database).await, 1);
     }

@@ -4,6 +4,7 @@ mod claims;
 mod jwks;
 mod mint;
 mod signatures;
+mod verified;
 
 use std::sync::{Arc, LazyLock};
 

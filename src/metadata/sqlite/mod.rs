@@ -54,6 +54,10 @@ impl SqliteMetadata {
     }
 }
 
+fn find_artifact(connection: &Connection, id: ArtifactId) -> rusqlite::Result<Option<ParsedArtifact>> {
+    connection.prepare_cached(queries::ARTIFACT)?.query_row([id.as_bytes()], artifact).optional()
+}
+
 #[async_trait]
 impl MetadataStore for SqliteMetadata {
     fn name(&self) -> &'static str {
@@ -84,16 +88,18 @@ impl MetadataStore for SqliteMetadata {
     }
 
     async fn artifact(&self, id: ArtifactId) -> Result<Option<Artifact>, Fault> {
-        Ok(self.artifacts(&[id]).await?.pop().flatten())
+        const OPERATION: &str = "reading an artifact";
+        let job = move |connection: &Connection| find_artifact(connection, id);
+        let record = self.database.look_up(OPERATION, job).await?.transpose();
+        record.map_err(|error| Fault::broken(NAME, OPERATION, error))
     }
 
     async fn artifacts(&self, ids: &[ArtifactId]) -> Result<Vec<Option<Artifact>>, Fault> {
         const OPERATION: &str = "reading artifacts";
         let ids = ids.to_vec();
         let job = move |connection: &Connection| {
-            let mut statement = connection.prepare_cached(queries::ARTIFACT)?;
-            let read = |id: ArtifactId| statement.query_row([id.as_bytes()], artifact).optional();
-            ids.into_iter().map(read).collect::<rusqlite::Result<Vec<_>>>()
+            let find = |id| find_artifact(connection, id);
+            ids.into_iter().map(find).collect::<rusqlite::Result<Vec<_>>>()
         };
         let records: Vec<Option<ParsedArtifact>> = self.database.read(OPERATION, job).await?;
         let records: Result<_, _> = records.into_iter().map(Option::transpose).collect();
@@ -188,7 +194,7 @@ impl MetadataStore for SqliteMetadata {
             let mut statement = connection.prepare_cached(queries::DOCUMENT)?;
             statement.query_row((kind.as_str(), name), |row| document(kind, row)).optional()
         };
-        self.database.read("reading a document", job).await
+        self.database.look_up("reading a document", job).await
     }
 
     async fn replace_document(&self, document: &Document, expected: u64) -> Result<Replaced, Fault> {
@@ -236,7 +242,7 @@ impl MetadataStore for SqliteMetadata {
             let mut statement = connection.prepare_cached(queries::DEFAULT_SESSION)?;
             statement.query_row(key, |row| row.get::<_, String>(0)).optional()
         };
-        let session = self.database.read(OPERATION, job).await?;
+        let session = self.database.look_up(OPERATION, job).await?;
         session.map(|id| id.parse()).transpose().map_err(|error| Fault::broken(NAME, OPERATION, error))
     }
 

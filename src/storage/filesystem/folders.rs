@@ -28,18 +28,25 @@ impl Folders {
     /// Moves a file to its place, in place of what is there, and returns when that is durable.
     pub(super) fn place(&self, file: &Path, target: &Path) -> io::Result<()> {
         let parent = target.parent().unwrap_or(&self.root);
+        let _made = self.rename(file, target)?;
+        sync(parent)?;
+        self.sync_those_being_made(parent)
+    }
+
+    /// Moves a file to its place. Neither that nor the folders that were made for it are durable yet.
+    pub(super) fn rename(&self, file: &Path, target: &Path) -> io::Result<Vec<Unsynced<'_>>> {
+        let parent = target.parent().unwrap_or(&self.root);
+        let mut made = Vec::new();
         let mut moved = fs::rename(file, target);
         for _ in 0..ATTEMPTS {
             match &moved {
                 Err(error) if error.kind() == ErrorKind::NotFound => {
-                    moved = self.create(parent).and_then(|()| fs::rename(file, target));
+                    moved = self.create(parent, &mut made).and_then(|()| fs::rename(file, target));
                 }
                 _ => break,
             }
         }
-        moved?;
-        sync(parent)?;
-        self.sync_those_of_others(parent)
+        moved.map(|()| made)
     }
 
     /// Removes `folder` and those above it for as long as they are empty.
@@ -52,28 +59,28 @@ impl Folders {
         }
     }
 
-    fn create(&self, folder: &Path) -> io::Result<()> {
+    fn create<'a>(&'a self, folder: &Path, made: &mut Vec<Unsynced<'a>>) -> io::Result<()> {
         if folder == self.root {
             return Ok(());
         }
-        let _unsynced = Unsynced::enter(self, folder);
-        let parent = folder.parent().unwrap_or(&self.root);
-        let made = match create_one(folder) {
+        // Announced before it can be seen.
+        made.push(Unsynced::enter(self, folder));
+        let created = match create_one(folder) {
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                self.create(parent)?;
+                self.create(folder.parent().unwrap_or(&self.root), made)?;
                 create_one(folder)
             }
-            made => made,
+            created => created,
         };
-        match made {
-            Ok(()) => sync(parent),
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
-            Err(error) => Err(error),
+        match created {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
+            _ => Ok(()),
         }
     }
 
-    /// A file may lie in a folder that another thread has made but not synced yet; it would be lost with it.
-    fn sync_those_of_others(&self, folder: &Path) -> io::Result<()> {
+    /// A file may lie in a folder that has been made, by this thread or another, but is not durable yet; it would be
+    /// lost with it.
+    fn sync_those_being_made(&self, folder: &Path) -> io::Result<()> {
         for folder in folder.ancestors().take_while(|folder| *folder != self.root) {
             if self.unsynced.lock().contains_key(folder) {
                 sync(folder.parent().unwrap_or(&self.root))?;
@@ -99,26 +106,26 @@ fn sync(folder: &Path) -> io::Result<()> {
     }
 }
 
-/// Announces, while it lives, that a folder is being made.
-struct Unsynced<'a> {
+/// Announces, while it lives, that a folder is being made and not durable yet.
+pub(super) struct Unsynced<'a> {
     folders: &'a Folders,
-    folder: &'a Path,
+    folder: PathBuf,
 }
 
 impl<'a> Unsynced<'a> {
-    fn enter(folders: &'a Folders, folder: &'a Path) -> Self {
+    fn enter(folders: &'a Folders, folder: &Path) -> Self {
         *folders.unsynced.lock().entry(folder.to_owned()).or_default() += 1;
-        Self { folders, folder }
+        Self { folders, folder: folder.to_owned() }
     }
 }
 
 impl Drop for Unsynced<'_> {
     fn drop(&mut self) {
         let mut unsynced = self.folders.unsynced.lock();
-        if let Some(count) = unsynced.get_mut(self.folder) {
+        if let Some(count) = unsynced.get_mut(&self.folder) {
             *count -= 1;
             if *count == 0 {
-                unsynced.remove(self.folder);
+                unsynced.remove(&self.folder);
             }
         }
     }

@@ -1,16 +1,19 @@
 //! Bytes in files.
 //!
 //! An object is the file `{root}/{key}`. It is written to a temporary file, synced and renamed, so it
-//! appears whole and survives a crash of the machine. Files and folders are for their owner only.
+//! appears whole and survives a crash of the machine; small files do so in groups. Files and folders are for their owner only.
 //! Several processes may share a root. Object files are never changed in place, so one that is open
 //! stays readable as it was, and a copy is a second link.
 
+mod cached;
 mod folders;
+mod group;
 mod listing;
 mod read;
 mod temp;
 #[cfg(test)]
 pub(super) mod tests;
+mod whole;
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind};
@@ -20,10 +23,13 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use async_trait::async_trait;
+use futures::{StreamExt as _, stream};
 
 use self::folders::Folders;
+use self::group::Group;
 use self::read::Opened;
 use self::temp::{TempFile, TempFolder};
+use self::whole::WholeFileSystem;
 use super::batch::{Batch, Batches};
 use super::{Body, ByteStream, Key, ObjectInfo, PutError, PutOptions, Storage, Stored};
 use crate::clock::{Clock, SystemClock};
@@ -38,6 +44,8 @@ const BATCH_BYTES: usize = 1024 * 1024;
 /// Keeps bytes in files below a folder.
 pub struct FilesystemStorage {
     disk: Arc<Disk>,
+    /// What small files are stored by, if the file system can sync several at once.
+    group: Option<Arc<Group>>,
 }
 
 impl FilesystemStorage {
@@ -45,7 +53,9 @@ impl FilesystemStorage {
     /// have ended without doing so. Blocks for as long as that takes.
     pub fn open(root: impl Into<PathBuf>) -> Result<Self, Fault> {
         let disk = Disk::open(root.into()).map_err(|error| fault("opening the folder", error))?;
-        Ok(Self { disk: Arc::new(disk) })
+        let (whole, disk) = (WholeFileSystem::of(disk.folders.root()), Arc::new(disk));
+        let group = whole.map(|whole| Group::new(Arc::clone(&disk), whole));
+        Ok(Self { disk, group })
     }
 
     /// Runs `job` on the blocking pool, beginning now.
@@ -69,11 +79,18 @@ impl Storage for FilesystemStorage {
         NAME
     }
 
-    /// A body that ends within one batch takes one trip to the blocking pool, from the creation of the
-    /// file to the last sync. When that has begun, dropping the future no longer stops it.
+    /// What is written of a body that ends within one batch takes one trip to the blocking pool, from the creation
+    /// of the file to the last sync. When that has begun, dropping the future no longer stops it.
     async fn put(&self, key: &Key, body: Body<'_>, _: &PutOptions) -> Result<Stored, PutError> {
         let mut batches = Batches::new(body);
         let mut batch = batches.next(BATCH_BYTES).await?;
+        let target = self.disk.path(key);
+        if batch.last
+            && let Some(group) = &self.group
+        {
+            group.store(batch, target).await.map_err(|error| fault("writing", error))?;
+            return Ok(Stored { etag: None });
+        }
         let mut file = None;
         while !batch.last {
             let written = self.on_disk("writing", move |disk| disk.append(file, &batch));
@@ -81,7 +98,6 @@ impl Storage for FilesystemStorage {
             let (written, next) = tokio::join!(written, batches.next(BATCH_BYTES));
             (file, batch) = (Some(written?), next?);
         }
-        let target = self.disk.path(key);
         self.on_disk("writing", move |disk| {
             let file = disk.append(file, &batch)?;
             disk.publish(file, &target)
@@ -92,6 +108,9 @@ impl Storage for FilesystemStorage {
 
     async fn get(&self, key: &Key, range: Option<Range<u64>>) -> Result<Option<ByteStream>, Fault> {
         let path = self.disk.path(key);
+        if let Some(bytes) = cached::read(&path, range.as_ref()) {
+            return Ok(Some(stream::iter([Ok(bytes)]).boxed()));
+        }
         let opened = self.on_disk("reading", move |_| {
             let Some(file) = existing(File::open(path))? else { return Ok(None) };
             let metadata = file.metadata()?;

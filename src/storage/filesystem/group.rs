@@ -1,0 +1,148 @@
+//! Group commit: small files that arrive at the same time share the syncs that make them durable.
+//!
+//! While one round waits for the disk, files queue up; the next takes them all. Their bytes are written and synced
+//! together, then they are moved to their places and synced again, so each is durable before it can be seen and at its
+//! place before its caller has an answer: the order of one file, at a fraction of the cost. A file that is alone in its
+//! round is synced by itself, which leaves alone what other programs write.
+
+use std::collections::VecDeque;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+
+use super::Disk;
+use super::temp::TempFile;
+use super::whole::WholeFileSystem;
+use crate::storage::batch::Batch;
+
+/// At most so many files, and about so many bytes, share a round, which bounds how long the first of them waits.
+const ROUND_FILES: usize = 256;
+const ROUND_BYTES: usize = 16 * 1024 * 1024;
+/// How many rounds are under way at a time: one is written while another waits for the disk.
+const ROUNDS: usize = 2;
+
+/// Stores small files in rounds.
+pub(super) struct Group {
+    disk: Arc<Disk>,
+    whole: WholeFileSystem,
+    queue: Mutex<Queue>,
+}
+
+#[derive(Default)]
+struct Queue {
+    files: VecDeque<NewFile>,
+    rounds: usize,
+}
+
+struct NewFile {
+    batch: Batch,
+    target: PathBuf,
+    stored: oneshot::Sender<io::Result<()>>,
+}
+
+impl Group {
+    pub(super) fn new(disk: Arc<Disk>, whole: WholeFileSystem) -> Arc<Self> {
+        Arc::new(Self { disk, whole, queue: Mutex::default() })
+    }
+
+    /// Stores the bytes of `batch` at `target` and returns when they are durable there.
+    pub(super) async fn store(self: &Arc<Self>, batch: Batch, target: PathBuf) -> io::Result<()> {
+        let (stored, answer) = oneshot::channel();
+        if self.enqueue(NewFile { batch, target, stored }) {
+            let group = Arc::clone(self);
+            tokio::task::spawn_blocking(move || group.see_to_queue());
+        }
+        answer.await.unwrap_or_else(|_| Err(io::Error::other("the file was dropped on its way to the disk")))
+    }
+
+    /// Adds a file to the queue; `true` if somebody has to see to the queue.
+    fn enqueue(&self, file: NewFile) -> bool {
+        let mut queue = self.queue.lock();
+        queue.files.push_back(file);
+        let is_needed = queue.rounds < ROUNDS;
+        queue.rounds += usize::from(is_needed);
+        is_needed
+    }
+
+    fn see_to_queue(&self) {
+        while let Some(round) = self.next_round() {
+            // A panic loses the files of its round, whose callers learn of it, and no others.
+            let _ = catch_unwind(AssertUnwindSafe(|| self.store_round(round)));
+        }
+    }
+
+    /// The files of the next round; `None` when there are none, and nobody sees to the queue any more.
+    fn next_round(&self) -> Option<Vec<NewFile>> {
+        let mut queue = self.queue.lock();
+        let (mut round, mut bytes) = (Vec::new(), 0);
+        while round.len() < ROUND_FILES && bytes < ROUND_BYTES {
+            let Some(file) = queue.files.pop_front() else { break };
+            // Somebody has to wait for it.
+            if !file.stored.is_closed() {
+                bytes += file.batch.bytes;
+                round.push(file);
+            }
+        }
+        if round.is_empty() {
+            queue.rounds -= 1;
+            return None;
+        }
+        Some(round)
+    }
+
+    fn store_round(&self, round: Vec<NewFile>) {
+        match <[NewFile; 1]>::try_from(round) {
+            Ok([file]) => {
+                let written = self.disk.append(None, &file.batch);
+                answer(file.stored, written.and_then(|written| self.disk.publish(written, &file.target)));
+            }
+            Err(round) => self.store_together(round),
+        }
+    }
+
+    fn store_together(&self, round: Vec<NewFile>) {
+        let mut written = Vec::with_capacity(round.len());
+        for NewFile { batch, target, stored } in round {
+            match self.disk.append(None, &batch) {
+                Ok(file) => written.push((file, target, stored)),
+                Err(error) => answer(stored, Err(error)),
+            }
+        }
+        if let Err(error) = self.whole.sync() {
+            return written.into_iter().for_each(|(.., stored)| answer(stored, Err(same(&error))));
+        }
+        let (mut moved, mut new_folders) = (Vec::with_capacity(written.len()), Vec::new());
+        for (TempFile { file: _, path }, target, stored) in written {
+            match self.disk.folders.rename(path.as_path(), &target) {
+                Ok(folders) => {
+                    path.moved();
+                    new_folders.extend(folders);
+                    moved.push(stored);
+                }
+                Err(error) => answer(stored, Err(error)),
+            }
+        }
+        let synced = self.whole.sync();
+        drop(new_folders);
+        for stored in moved {
+            answer(stored, synced.as_ref().map(|()| ()).map_err(same));
+        }
+    }
+}
+
+fn answer(stored: oneshot::Sender<io::Result<()>>, result: io::Result<()>) {
+    // Who has gone meanwhile has left a file that no record points at; it is found and collected.
+    let _ = stored.send(result);
+}
+
+/// An error for each of those that share it.
+fn same(error: &io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => io::Error::new(error.kind(), error.to_string()),
+    }
+}
