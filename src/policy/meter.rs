@@ -1,13 +1,13 @@
 //! Watches a body pass: counts, hashes, and ends it with an error when it is not what was announced.
 
 use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _};
-use sha2::{Digest as _, Sha256};
 
-use crate::domain::digest::Sha256Digest;
+use crate::domain::digest::{Sha256Digest, Sha256Hasher};
 use crate::storage::BodyError;
 
 /// What is known of a body before it comes.
@@ -26,19 +26,24 @@ pub(super) struct Announced {
 pub(super) struct Meter<S> {
     inner: S,
     announced: Announced,
-    hasher: Sha256,
+    hasher: Sha256Hasher,
     bytes: u64,
-    digest: Option<Sha256Digest>,
+    digest: Arc<OnceLock<Sha256Digest>>,
 }
 
 impl<S> Meter<S> {
     pub(super) fn new(inner: S, announced: Announced) -> Self {
-        Self { inner, announced, hasher: Sha256::new(), bytes: 0, digest: None }
+        Self { inner, announced, hasher: Sha256Hasher::default(), bytes: 0, digest: Arc::default() }
+    }
+
+    /// Where the digest is once the body was read to its end.
+    pub(super) fn digest(&self) -> Arc<OnceLock<Sha256Digest>> {
+        Arc::clone(&self.digest)
     }
 
     /// Size and digest of a body that was read to its end.
     pub(super) fn finish(self) -> Option<(u64, Sha256Digest)> {
-        self.digest.map(|digest| (self.bytes, digest))
+        self.digest.get().map(|digest| (self.bytes, *digest))
     }
 
     fn take(&mut self, chunk: &Bytes) -> Result<(), BodyError> {
@@ -53,11 +58,12 @@ impl<S> Meter<S> {
 
     fn end(&mut self) -> Result<(), BodyError> {
         self.check_length(|announced, bytes| bytes == announced)?;
-        let actual = Sha256Digest::new(self.hasher.finalize_reset().into());
+        let actual = std::mem::take(&mut self.hasher).finish();
         if self.announced.sha256.is_some_and(|announced| announced != actual) {
             return Err(BodyError::WrongDigest { actual });
         }
-        self.digest = Some(actual);
+        // Nobody else fills it, and a body ends once.
+        let _ = self.digest.set(actual);
         Ok(())
     }
 
@@ -74,7 +80,7 @@ impl<S: Stream<Item = Result<Bytes, BodyError>> + Unpin> Stream for Meter<S> {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let meter = &mut *self;
-        if meter.digest.is_some() {
+        if meter.digest.get().is_some() {
             return Poll::Ready(None);
         }
         meter.inner.poll_next_unpin(context).map(|item| match item {

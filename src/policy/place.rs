@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use futures::stream::BoxStream;
 use futures::{StreamExt as _, TryStreamExt as _};
-use sha2::{Digest as _, Sha256};
 use tracing::warn;
 
 use super::meter::{Announced, Meter};
 use super::{Error, Service};
 use crate::domain::artifact::{Artifact, Content};
-use crate::domain::digest::Sha256Digest;
+use crate::domain::digest::{Sha256Digest, Sha256Hasher};
 use crate::domain::grid::{GridKey, Revision};
 use crate::domain::media_type::MediaType;
 use crate::fault::{Chain, Fault};
@@ -59,8 +58,9 @@ impl Place {
     /// Writes a body of at most `limit` bytes; when it fails, nothing is there.
     pub(super) async fn write(&self, mime: &MediaType, incoming: Incoming, limit: u64) -> Result<Written, Error> {
         let announced = Announced { limit, length: incoming.length, sha256: incoming.sha256 };
-        let options = PutOptions { content_type: mime.clone(), content_length: incoming.length };
         let mut meter = Meter::new(incoming.body, announced);
+        let (content_type, content_length) = (mime.clone(), incoming.length);
+        let options = PutOptions { content_type, content_length, sha256: meter.digest() };
         let stored = match self.storage.put(&self.key, &mut meter, &options).await {
             Ok(stored) => stored,
             Err(error) => {
@@ -91,7 +91,7 @@ impl Place {
 
     /// Has the provider copy the bytes under `source`, which is a key of its own; `false` when there are none.
     pub(super) async fn copy_within(&self, source: &Key, bytes: u64, mime: &MediaType) -> Result<bool, Error> {
-        let options = PutOptions { content_type: mime.clone(), content_length: Some(bytes) };
+        let options = PutOptions { content_type: mime.clone(), content_length: Some(bytes), ..PutOptions::default() };
         let copied = self.storage.copy(source, &self.key, &options).await;
         if copied.is_err() {
             // As after writing: the provider may have done what it could not say it had.
@@ -137,11 +137,11 @@ impl Place {
     pub(super) async fn digest(&self, bytes: u64) -> Result<Sha256Digest, Error> {
         let stored = self.storage.get(&self.key, None).await?.ok_or_else(|| self.missing())?;
         let mut stored = exactly(bytes, stored, self.storage.name());
-        let mut hasher = Sha256::new();
+        let mut hasher = Sha256Hasher::default();
         while let Some(chunk) = stored.try_next().await? {
             hasher.update(&chunk);
         }
-        Ok(Sha256Digest::new(hasher.finalize().into()))
+        Ok(hasher.finish())
     }
 
     /// What a record says of bytes that were written here.

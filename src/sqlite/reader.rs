@@ -24,7 +24,11 @@ pub(super) struct Readers {
 impl Readers {
     pub(super) fn open(path: &Path) -> rusqlite::Result<Self> {
         let idle = (0..CONNECTIONS).map(|_| open_read_only(path)).collect::<rusqlite::Result<_>>()?;
-        Ok(Self { idle: Arc::new(Mutex::new(idle)), permits: Arc::new(Semaphore::new(CONNECTIONS)), pace: Pace::default() })
+        Ok(Self {
+            idle: Arc::new(Mutex::new(idle)),
+            permits: Arc::new(Semaphore::new(CONNECTIONS)),
+            pace: Pace::default(),
+        })
     }
 
     /// Runs a job that reads a few pages, on the thread that asks as long as the disk keeps up: handing it to another
@@ -44,7 +48,6 @@ impl Readers {
     }
 
     /// Runs a job on the blocking pool.
-
     pub(super) async fn run<T, F>(&self, job: F) -> Result<T, Error>
     where
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,

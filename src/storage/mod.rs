@@ -16,6 +16,7 @@ pub mod s3;
 pub mod sqlite;
 
 use std::ops::Range;
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -28,6 +29,7 @@ pub use self::direct::{
 pub use self::exactly::exactly;
 pub use self::key::Key;
 pub use self::parts::Parts;
+use crate::domain::digest::Sha256Digest;
 use crate::domain::media_type::MediaType;
 use crate::domain::time::Timestamp;
 use crate::fault::{Cause, Fault};
@@ -87,6 +89,8 @@ pub struct PutOptions {
     pub content_type: MediaType,
     /// The size, if the caller has said it. The body is as long as this or ends in an error.
     pub content_length: Option<u64>,
+    /// Where their digest is found once the body has ended, if it computes that by the way.
+    pub sha256: Arc<OnceLock<Sha256Digest>>,
 }
 
 /// What a provider knows of bytes that it has stored.
@@ -145,6 +149,6 @@ pub enum BodyError {
     #[error("the body has another SHA-256 digest than announced")]
     WrongDigest {
         /// What they have.
-        actual: crate::domain::digest::Sha256Digest,
+        actual: Sha256Digest,
     },
 }

@@ -47,8 +47,6 @@ class Artifactd(Contestant):
         settings = {
             "ARTIFACTD_BIND": f"{HOST}:{new_port(self)}",
             "ARTIFACTD_DATA_DIR": str(folder / "data"),
-            # No line for each request; nginx and uvicorn write none either.
-            "RUST_LOG": "warn",
         } | self.settings(stack, folder, population)
         command = [self.programs.artifactd, "token", "--user", USER, "--ttl", LIFE]
         minted = subprocess.run(

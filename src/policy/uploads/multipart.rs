@@ -54,7 +54,7 @@ impl ArtifactStore {
                     service.insert_upload(&upload).await?;
                     return Ok(upload);
                 };
-                let options = PutOptions { content_type: upload.mime().clone(), content_length: None };
+                let options = PutOptions { content_type: upload.mime().clone(), ..PutOptions::default() };
                 let begun = direct.create_multipart(&(&upload.expected_key()).into(), &options).await?;
                 let method = Method::Multipart { store_id: Some(begun.id.clone()), part_size };
                 let upload = Upload { method, ..upload };

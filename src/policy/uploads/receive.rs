@@ -54,7 +54,8 @@ impl Service {
             return Err(BodyError::TooLarge { limit }.into());
         }
         let written = arriving.write(upload.mime(), incoming, limit).await?;
-        let options = PutOptions { content_type: upload.mime().clone(), content_length: Some(written.bytes) };
+        let content_length = Some(written.bytes);
+        let options = PutOptions { content_type: upload.mime().clone(), content_length, ..PutOptions::default() };
         let number = number.unwrap_or(PartNumber::FIRST);
         let added = parts.add(&arriving.key, number, written.sha256, &options).await;
         let part = added?.ok_or(Error::UploadNotFound)?;

@@ -1,9 +1,9 @@
-//! Group commit: small files that arrive at the same time share the syncs that make them durable.
+//! Group commit: when many small files arrive at the same time, they share the syncs that make them durable.
 //!
-//! While one round waits for the disk, files queue up; the next takes them all. Their bytes are written and synced
-//! together, then they are moved to their places and synced again, so each is durable before it can be seen and at its
-//! place before its caller has an answer: the order of one file, at a fraction of the cost. A file that is alone in its
-//! round is synced by itself, which leaves alone what other programs write.
+//! A few files are written and synced each by a thread of its own: the disk takes them side by side. Where there are
+//! more, threads get in each other's way, and files queue up for rounds: the bytes of all files of a round are written
+//! and synced together, then they are moved to their places and synced again. So each is durable before it can be seen
+//! and at its place before its caller has an answer, as a file by itself, at a fraction of the cost.
 
 use std::collections::VecDeque;
 use std::io;
@@ -19,6 +19,8 @@ use super::temp::TempFile;
 use super::whole::WholeFileSystem;
 use crate::storage::batch::Batch;
 
+/// As long as no more files than these are under way, each has a thread of its own.
+const FILES_APART: usize = 24;
 /// At most so many files, and about so many bytes, share a round, which bounds how long the first of them waits.
 const ROUND_FILES: usize = 256;
 const ROUND_BYTES: usize = 16 * 1024 * 1024;
@@ -30,6 +32,7 @@ pub(super) struct Group {
     disk: Arc<Disk>,
     whole: WholeFileSystem,
     queue: Mutex<Queue>,
+    under_way: Arc<()>,
 }
 
 #[derive(Default)]
@@ -46,13 +49,18 @@ struct NewFile {
 
 impl Group {
     pub(super) fn new(disk: Arc<Disk>, whole: WholeFileSystem) -> Arc<Self> {
-        Arc::new(Self { disk, whole, queue: Mutex::default() })
+        Arc::new(Self { disk, whole, queue: Mutex::default(), under_way: Arc::default() })
     }
 
     /// Stores the bytes of `batch` at `target` and returns when they are durable there.
     pub(super) async fn store(self: &Arc<Self>, batch: Batch, target: PathBuf) -> io::Result<()> {
+        let _one_of_those_under_way = Arc::clone(&self.under_way);
         let (stored, answer) = oneshot::channel();
-        if self.enqueue(NewFile { batch, target, stored }) {
+        if Arc::strong_count(&self.under_way) <= 1 + FILES_APART {
+            let disk = Arc::clone(&self.disk);
+            let file = NewFile { batch, target, stored };
+            tokio::task::spawn_blocking(move || file.store_by_itself(&disk));
+        } else if self.enqueue(NewFile { batch, target, stored }) {
             let group = Arc::clone(self);
             tokio::task::spawn_blocking(move || group.see_to_queue());
         }
@@ -71,7 +79,7 @@ impl Group {
     fn see_to_queue(&self) {
         while let Some(round) = self.next_round() {
             // A panic loses the files of its round, whose callers learn of it, and no others.
-            let _ = catch_unwind(AssertUnwindSafe(|| self.store_round(round)));
+            let _ = catch_unwind(AssertUnwindSafe(|| self.store_together(round)));
         }
     }
 
@@ -92,16 +100,6 @@ impl Group {
             return None;
         }
         Some(round)
-    }
-
-    fn store_round(&self, round: Vec<NewFile>) {
-        match <[NewFile; 1]>::try_from(round) {
-            Ok([file]) => {
-                let written = self.disk.append(None, &file.batch);
-                answer(file.stored, written.and_then(|written| self.disk.publish(written, &file.target)));
-            }
-            Err(round) => self.store_together(round),
-        }
     }
 
     fn store_together(&self, round: Vec<NewFile>) {
@@ -129,8 +127,15 @@ impl Group {
         let synced = self.whole.sync();
         drop(new_folders);
         for stored in moved {
-            answer(stored, synced.as_ref().map(|()| ()).map_err(same));
+            answer(stored, synced.as_ref().copied().map_err(same));
         }
+    }
+}
+
+impl NewFile {
+    fn store_by_itself(self, disk: &Disk) {
+        let written = disk.append(None, &self.batch);
+        answer(self.stored, written.and_then(|written| disk.publish(written, &self.target)));
     }
 }
 

@@ -52,6 +52,30 @@ async fn files_and_folders_are_for_their_owner_only() {
 }
 
 #[tokio::test]
+async fn of_many_files_at_once_each_is_stored_and_one_that_cannot_be_harms_no_other() {
+    const FILES: usize = 300;
+    let folder = tempfile::tempdir().unwrap();
+    let storage = FilesystemStorage::open(folder.path()).unwrap();
+    // Where some of them are to go, a file is in the way.
+    put(&storage, "grid/app/shared/taken").await;
+    let name = |number: usize| match number % 100 {
+        50 => format!("grid/app/shared/taken/{number}"),
+        _ => format!("grid/app/users/u{}/{number}", number % 7),
+    };
+    let stored = (0..FILES).map(async |number| {
+        let mut body = stream::iter([Ok(Bytes::from(number.to_string()))]);
+        storage.put(&key(&name(number)), &mut body, &PutOptions::default()).await.is_ok()
+    });
+    let stored = futures::future::join_all(stored).await;
+    for (number, stored) in stored.into_iter().enumerate() {
+        let content = fs::read_to_string(folder.path().join(name(number))).ok();
+        assert_eq!(stored, number % 100 != 50, "{number}");
+        assert_eq!(content, stored.then(|| number.to_string()));
+    }
+    assert_eq!(temporary_files(&folder.path().join("tmp")), Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn empty_folders_are_removed_and_others_are_not() {
     let folder = tempfile::tempdir().unwrap();
     let storage = FilesystemStorage::open(folder.path()).unwrap();

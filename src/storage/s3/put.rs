@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
-use sha2::{Digest, Sha256};
 
 use super::body::request_body;
 use super::upload::Upload;
 use super::{S3Storage, patient, unquoted};
+use crate::domain::digest::Sha256Hasher;
 use crate::domain::part;
 use crate::fault::Fault;
 use crate::storage::batch::{Batch, Batches};
@@ -74,6 +72,10 @@ fn part_bytes(number: u64, length: Option<u64>) -> usize {
 async fn put_object(s3: &S3Storage, key: &Key, batch: Batch, options: &PutOptions) -> Result<Stored, Fault> {
     let content_length = batch.bytes as i64;
     let chunks: Arc<[Bytes]> = batch.chunks.into();
+    let checksum = match options.sha256.get() {
+        Some(digest) => digest.to_base64(),
+        None => checksum(s3.provider, Arc::clone(&chunks)).await?,
+    };
     let (encryption, kms_key) = s3.encryption();
     let request = s3
         .client
@@ -84,7 +86,7 @@ async fn put_object(s3: &S3Storage, key: &Key, batch: Batch, options: &PutOption
         .content_length(content_length)
         .set_server_side_encryption(encryption)
         .set_ssekms_key_id(kms_key)
-        .checksum_sha256(checksum(s3.provider, Arc::clone(&chunks)).await?)
+        .checksum_sha256(checksum)
         .body(request_body(chunks))
         .customize()
         // The checksum protects the bytes, so signing them too would only hash them once more.
@@ -97,9 +99,9 @@ async fn put_object(s3: &S3Storage, key: &Key, batch: Batch, options: &PutOption
 /// The SHA-256 digest of some bytes, in base64. Hashing a whole part takes too long for an async thread.
 async fn checksum(provider: &'static str, chunks: Arc<[Bytes]>) -> Result<String, Fault> {
     let hash = move || {
-        let mut hasher = Sha256::new();
+        let mut hasher = Sha256Hasher::default();
         chunks.iter().for_each(|chunk| hasher.update(chunk));
-        BASE64_STANDARD.encode(hasher.finalize())
+        hasher.finish().to_base64()
     };
     tokio::task::spawn_blocking(hash).await.map_err(|panicked| Fault::broken(provider, "hashing", panicked))
 }

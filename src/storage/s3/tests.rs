@@ -97,7 +97,7 @@ async fn a_missing_bucket_is_a_fault_and_no_missing_object() {
 async fn the_content_type_is_kept_and_a_copy_may_have_another() {
     let storage = connect().await;
     let (key, copy) = (unique_key(), unique_key());
-    let typed = |text: &str| PutOptions { content_type: text.parse().unwrap(), content_length: None };
+    let typed = |text: &str| PutOptions { content_type: text.parse().unwrap(), ..PutOptions::default() };
     let mut body = stream::iter([Ok(Bytes::from_static(b"bytes"))]);
     storage.put(&key, &mut body, &typed("text/plain; charset=utf-8")).await.unwrap();
     storage.copy(&key, &copy, &typed("image/png")).await.unwrap();

@@ -191,7 +191,7 @@ async fn urls_are_signed_for_the_public_endpoint_and_nothing_is_sent() {
 }
 
 async fn begin(storage: &S3Storage, key: &Key) -> MultipartUpload {
-    let options = PutOptions { content_type: "image/png".parse().unwrap(), content_length: None };
+    let options = PutOptions { content_type: "image/png".parse().unwrap(), ..PutOptions::default() };
     storage.create_multipart(key, &options).await.unwrap()
 }
 
