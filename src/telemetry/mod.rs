@@ -1,9 +1,12 @@
 //! The log: to standard error, for people or for programs.
 
+mod json;
+
 use std::io::{self, IsTerminal as _};
 
 use tracing_subscriber::EnvFilter;
 
+use self::json::{JsonFields, JsonLine};
 use crate::config::{LogFormat, LoggingConfig};
 
 /// Starts the log. Does nothing when there is one already.
@@ -18,6 +21,6 @@ pub fn start(config: &LoggingConfig) {
     let _ = if human {
         subscriber.with_ansi(io::stderr().is_terminal()).with_target(false).try_init()
     } else {
-        subscriber.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init()
+        subscriber.fmt_fields(JsonFields).event_format(JsonLine).try_init()
     };
 }

@@ -3,10 +3,10 @@
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
-use tracing::Span;
+use tracing::{Span, record_all};
 
 use super::params::{SESSION_PARAMETER, query_pairs};
-use crate::domain::id::SessionId;
+use crate::domain::id::{SessionId, UserId};
 use crate::http::AppState;
 use crate::http::error::ApiError;
 use crate::policy::{ArtifactStore, Plan};
@@ -19,14 +19,16 @@ impl FromRequestParts<AppState> for ArtifactStore {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
         let principal = state.authenticator.authenticate(bearer_token(&parts.headers)?).await?;
-        let span = Span::current();
-        span.record("sandbox", principal.sandbox.as_str());
-        principal.user().map(|user| span.record("user", user.as_str()));
-        let session = named_session(parts)?;
-        if let Some(session) = session.as_ref().or(principal.session()) {
-            span.record("session", session.as_str());
-        }
-        let store = state.service.for_caller(principal, session);
+        let named = named_session(parts);
+        let session = named.as_ref().ok().and_then(Option::as_ref).or(principal.session());
+        // At once, since each time what is known of the span so far is written anew.
+        record_all!(
+            Span::current(),
+            sandbox = principal.sandbox.as_str(),
+            user = principal.user().map(UserId::as_str),
+            session = session.map(SessionId::as_str)
+        );
+        let store = state.service.for_caller(principal, named?);
         Ok(match parts.extensions.get::<Plan>() {
             Some(plan) => store.following(plan.clone()),
             None => store,
