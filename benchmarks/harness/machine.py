@@ -9,6 +9,8 @@ from pathlib import Path
 
 from .install import ROOT, Programs, find
 
+NAMED_PACKAGES = ("chuk-artifacts", "fastapi", "uvicorn", "uvloop", "httptools")
+
 
 def describe(programs: Programs, data: Path) -> dict[str, str]:
     memory_kib = int(first(r"MemTotal:\s+(\d+)", Path("/proc/meminfo").read_text()) or 0)
@@ -35,7 +37,9 @@ def describe(programs: Programs, data: Path) -> dict[str, str]:
 
 
 def packages(python: Path) -> str:
-    return says(python, "-m", "pip", "freeze").replace("\n", " ")
+    """Those that matter; all of them are in peer/requirements.txt."""
+    installed = says(python, "-m", "pip", "freeze").splitlines()
+    return " ".join(line for line in installed if line.split("==")[0] in NAMED_PACKAGES)
 
 
 def garage_version() -> str:
