@@ -39,7 +39,7 @@ class Work:
 
 def all_works(search_sizes: list[int], others: int, stream_size: int) -> list[Work]:
     works = [Work("start", START)]
-    works += [Work(f"store {label}", "store", size) for label, size in SIZES.items()]
+    works += [Work(f"store {label}", "store", size, longer=2 if size == MIB else 1) for label, size in SIZES.items()]
     works += [Work(f"retrieve {label}", "retrieve", size) for label, size in SIZES.items()]
     works.append(Work("metadata", "metadata"))
     works.append(Work("update 1 KiB", "update", KIB))
