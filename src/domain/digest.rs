@@ -3,10 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use aws_lc_rs::digest::{Context, SHA256};
 use base16ct::{lower as hex, mixed};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use sha2::{Digest as _, Sha256};
 
 use super::{Invalid, serde_as_text};
 
@@ -55,14 +55,9 @@ impl Sha256Digest {
     }
 }
 
-/// Makes the digest of bytes that come piece by piece. For whole files: of all libraries at hand, this is the fastest.
-pub struct Sha256Hasher(Context);
-
-impl Default for Sha256Hasher {
-    fn default() -> Self {
-        Self(Context::new(&SHA256))
-    }
-}
+/// Makes the digest of bytes that come piece by piece.
+#[derive(Default)]
+pub struct Sha256Hasher(Sha256);
 
 impl Sha256Hasher {
     /// Takes the next bytes.
@@ -72,9 +67,7 @@ impl Sha256Hasher {
 
     /// The digest of all bytes that came.
     pub fn finish(self) -> Sha256Digest {
-        let mut digest = [0; 32];
-        digest.copy_from_slice(self.0.finish().as_ref());
-        Sha256Digest(digest)
+        Sha256Digest(self.0.finalize().into())
     }
 }
 
