@@ -25,6 +25,20 @@ class Stores:
     bucket: Bucket
 
     @property
+    def settings(self) -> dict[str, str]:
+        """What tells artifactd and the origin, which have the same names for it, to use them."""
+        return {
+            "ARTIFACT_PROVIDER": "s3",
+            "ARTIFACT_BUCKET": self.bucket.name,
+            "S3_ENDPOINT_URL": self.bucket.endpoint,
+            "AWS_REGION": self.bucket.region,
+            "AWS_ACCESS_KEY_ID": self.bucket.access_key,
+            "AWS_SECRET_ACCESS_KEY": self.bucket.secret_key,
+            "SESSION_PROVIDER": "redis",
+            "SESSION_REDIS_URL": self.redis_url,
+        }
+
+    @property
     def s3_port(self) -> int:
         port = urlsplit(self.bucket.endpoint).port
         assert port is not None

@@ -56,12 +56,12 @@ impl Sha256Digest {
 }
 
 /// Makes the digest of bytes that come piece by piece.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Sha256Hasher(Sha256);
 
 impl Sha256Hasher {
     /// Takes the next bytes.
-    pub fn update(&mut self, bytes: &[u8]) {
+    pub fn update(&mut self, bytes: impl AsRef<[u8]>) {
         self.0.update(bytes);
     }
 

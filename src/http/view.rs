@@ -114,7 +114,7 @@ pub(super) fn artifact(artifact: &Artifact, metadata_provider: &'static str) -> 
     ([(header::ETAG, etag)], json(&ArtifactView::new(artifact, metadata_provider)))
 }
 
-/// As [`Json`], which writes each token to a buffer that grows by and by: three times as much work for a record.
+/// What `axum::Json` does, with a third fewer instructions for a record: that one writes token by token into `BytesMut`.
 fn json(view: &impl Serialize) -> Response {
     match serde_json::to_vec(view) {
         Ok(text) => ([(header::CONTENT_TYPE, "application/json")], text).into_response(),

@@ -14,7 +14,7 @@ use tracing::warn;
 use super::register::Draft;
 use super::{ArtifactStore, Error, Service};
 use crate::domain::artifact::Artifact;
-use crate::domain::digest::Sha256Digest;
+use crate::domain::digest::{Sha256Digest, Sha256Hasher};
 use crate::domain::id::ArtifactId;
 use crate::domain::scope::Partition;
 use crate::domain::time::Timestamp;
@@ -190,14 +190,14 @@ impl ArtifactStore {
     /// Keys are each caller's own.
     fn name_of(&self, key: &str) -> String {
         let principal = self.principal();
-        let mut hasher = Sha256::new();
+        let mut hasher = Sha256Hasher::default();
         let subject = [principal.user().map(|user| user.as_str()), principal.session().map(|session| session.as_str())];
         for part in [Some(principal.sandbox.as_str()), subject[0], subject[1], Some(key)] {
             // No part contains NUL, and none that is there is empty.
             hasher.update(part.unwrap_or_default());
             hasher.update([0]);
         }
-        Sha256Digest::new(hasher.finalize().into()).to_string()
+        hasher.finish().to_string()
     }
 }
 

@@ -7,13 +7,25 @@ from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
-from ..client import Client, member
+from ..client import Client
 from ..population import Population
 from ..processes import HOST, Failed, Server, environment, running
 from ..stores import Stores, stores
 from ..works import Work
 from ..wrk import Load, unique_body
-from .contestant import BATCH, BYTES, FILENAME, FILES, FILES_TO_REPLACE, USER, Contestant, Transfer, contents, new_port
+from .contestant import (
+    BATCH,
+    BYTES,
+    FILENAME,
+    FILES,
+    FILES_TO_REPLACE,
+    USER,
+    Contestant,
+    Transfer,
+    contents,
+    fill_through,
+    new_port,
+)
 
 JSON = {"Content-Type": "application/json"}
 PAGE = 100
@@ -64,14 +76,7 @@ class Artifactd(Contestant):
 
     def fill(self, size: int, count: int = FILES) -> list[str]:
         """Stores some files; their ids."""
-        client = self.authorized()
-
-        def store(numbered: tuple[int, bytes]) -> str:
-            number, content = numbered
-            answer = client.send("POST", f"{STORE}file-{number}.bin", content, {"Content-Type": BYTES})
-            return member("artifact_id", json.loads(answer))
-
-        return client.send_all(enumerate(contents(size, count)), store)
+        return fill_through(self.authorized(), STORE, size, count)
 
     def store(self, size: int) -> Load:
         return Load("POST", [STORE + FILENAME], self.token | {"Content-Type": BYTES}, unique_body(size))
@@ -193,17 +198,7 @@ class ArtifactdOnS3(Artifactd):
             if population
             else stack.enter_context(stores(self.programs, folder / "stores"))
         )
-        bucket = self.stores.bucket
-        return {
-            "ARTIFACT_PROVIDER": "s3",
-            "ARTIFACT_BUCKET": bucket.name,
-            "S3_ENDPOINT_URL": bucket.endpoint,
-            "AWS_REGION": bucket.region,
-            "AWS_ACCESS_KEY_ID": bucket.access_key,
-            "AWS_SECRET_ACCESS_KEY": bucket.secret_key,
-            "SESSION_PROVIDER": "redis",
-            "SESSION_REDIS_URL": self.stores.redis_url,
-        }
+        return self.stores.settings
 
     def presign(self) -> Load:
         """While the store stands still, which shows that it is not asked."""

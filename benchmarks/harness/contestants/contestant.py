@@ -1,12 +1,13 @@
 """What a contestant can do."""
 
+import json
 import os
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
-from ..client import Client
+from ..client import Client, member
 from ..install import Programs
 from ..population import Population, Populations
 from ..processes import free_port
@@ -72,6 +73,17 @@ class Contestant:
 def new_port(contestant: Contestant) -> int:
     contestant.port = free_port()
     return contestant.port
+
+
+def fill_through(client: Client, target: str, size: int, count: int) -> list[str]:
+    """Stores some files with POST, as artifactd and the origin take them; their ids."""
+
+    def store(numbered: tuple[int, bytes]) -> str:
+        number, content = numbered
+        answer = client.send("POST", f"{target}file-{number}.bin", content, {"Content-Type": BYTES})
+        return member("artifact_id", json.loads(answer))
+
+    return client.send_all(enumerate(contents(size, count)), store)
 
 
 def contents(size: int, count: int = FILES) -> list[bytes]:

@@ -6,14 +6,25 @@ import os
 from contextlib import ExitStack
 from pathlib import Path
 
-from ..client import member
 from ..install import PEER
 from ..population import Population
 from ..processes import HOST, Server, running
 from ..stores import Stores, stores
 from ..works import Work
 from ..wrk import Load, unique_body
-from .contestant import BATCH, BYTES, FILENAME, FILES, FILES_TO_REPLACE, USER, Contestant, Transfer, contents, new_port
+from .contestant import (
+    BATCH,
+    BYTES,
+    FILENAME,
+    FILES,
+    FILES_TO_REPLACE,
+    USER,
+    Contestant,
+    Transfer,
+    contents,
+    fill_through,
+    new_port,
+)
 
 MOST_BY_HTTP = 1_000
 STORE = "/artifacts?user_id={user}&filename="
@@ -40,14 +51,7 @@ class Peer(Contestant):
 
     def fill(self, size: int, count: int = FILES, user: str = USER) -> list[str]:
         """Stores some files; their ids."""
-        client, target = self.client(), STORE.format(user=user)
-
-        def store(numbered: tuple[int, bytes]) -> str:
-            number, content = numbered
-            answer = client.send("POST", f"{target}file-{number}.bin", content, {"Content-Type": BYTES})
-            return member("artifact_id", json.loads(answer))
-
-        return client.send_all(enumerate(contents(size, count)), store)
+        return fill_through(self.client(), STORE.format(user=user), size, count)
 
     def store(self, size: int) -> Load:
         return Load("POST", [STORE.format(user=USER) + FILENAME], {"Content-Type": BYTES}, unique_body(size))
@@ -113,17 +117,7 @@ class PeerOnS3(Peer):
 
     def settings(self, stack: ExitStack, folder: Path) -> dict[str, str]:
         self.stores = stack.enter_context(stores(self.programs, folder / "stores"))
-        bucket = self.stores.bucket
-        return {
-            "ARTIFACT_PROVIDER": "s3",
-            "ARTIFACT_BUCKET": bucket.name,
-            "S3_ENDPOINT_URL": bucket.endpoint,
-            "AWS_REGION": bucket.region,
-            "AWS_ACCESS_KEY_ID": bucket.access_key,
-            "AWS_SECRET_ACCESS_KEY": bucket.secret_key,
-            "SESSION_PROVIDER": "redis",
-            "SESSION_REDIS_URL": self.stores.redis_url,
-        }
+        return self.stores.settings
 
     def presign(self) -> Load:
         targets = [f"/artifacts/{id_}/presign?expires=3600" for id_ in self.fill(1024)]

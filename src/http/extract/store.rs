@@ -21,7 +21,6 @@ impl FromRequestParts<AppState> for ArtifactStore {
         let principal = state.authenticator.authenticate(bearer_token(&parts.headers)?).await?;
         let named = named_session(parts);
         let session = named.as_ref().ok().and_then(Option::as_ref).or(principal.session());
-        // At once, since each time what is known of the span so far is written anew.
         record_all!(
             Span::current(),
             sandbox = principal.sandbox.as_str(),

@@ -17,10 +17,9 @@ use futures::StreamExt as _;
 use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use parking_lot::Mutex;
-use sha2::{Digest as _, Sha256};
 
 use super::request_id;
-use crate::domain::digest::Sha256Digest;
+use crate::domain::digest::{Sha256Digest, Sha256Hasher};
 use crate::http::AppState;
 use crate::http::error::ApiError;
 use crate::http::extract::body;
@@ -65,7 +64,7 @@ fn key(parts: &Parts) -> Result<&str, ApiError> {
 
 /// What a request looks like, but for its body.
 fn print(parts: &Parts) -> Sha256Digest {
-    let mut hasher = Sha256::new();
+    let mut hasher = Sha256Hasher::default();
     let header = |name: HeaderName| parts.headers.get(name).map(HeaderValue::as_bytes).unwrap_or_default();
     // The rest of the type may differ each time: the boundary of a form does.
     let essence = header(CONTENT_TYPE).split(|byte| *byte == b';').next().unwrap_or_default();
@@ -75,13 +74,13 @@ fn print(parts: &Parts) -> Sha256Digest {
         hasher.update((part.len() as u64).to_be_bytes());
         hasher.update(part);
     }
-    Sha256Digest::new(hasher.finalize().into())
+    hasher.finish()
 }
 
 async fn first(claimed: Claimed, parts: Parts, body: Body, next: Next) -> Result<Response, ApiError> {
     let is_form = parts.headers.get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"multipart/"));
     let print = Arc::new(Mutex::new(None));
-    let body = Body::new(Watched { body, hasher: Sha256::new(), bytes: 0, print: Arc::clone(&print) });
+    let body = Body::new(Watched { body, hasher: Sha256Hasher::default(), bytes: 0, print: Arc::clone(&print) });
     let mut request = Request::from_parts(parts, body);
     if let Some(plan) = claimed.plan() {
         request.extensions_mut().insert(plan);
@@ -132,7 +131,7 @@ fn repeated(answer: SavedAnswer) -> Response {
 /// Reads the body of a repeated request, for as long as it may be that of the first.
 async fn check_body(body: Body, answer: &SavedAnswer) -> Result<(), ApiError> {
     let Some(first) = answer.request_body else { return Ok(()) };
-    let (mut chunks, mut hasher, mut bytes) = (body::stream(body), Sha256::new(), 0);
+    let (mut chunks, mut hasher, mut bytes) = (body::stream(body), Sha256Hasher::default(), 0);
     while bytes <= first.bytes
         && let Some(chunk) = chunks.next().await
     {
@@ -140,14 +139,13 @@ async fn check_body(body: Body, answer: &SavedAnswer) -> Result<(), ApiError> {
         bytes += chunk.len() as u64;
         hasher.update(&chunk);
     }
-    let sha256 = Sha256Digest::new(hasher.finalize().into());
-    Ok(ArtifactStore::check_repeated(answer, BodyPrint { bytes, sha256 })?)
+    Ok(ArtifactStore::check_repeated(answer, BodyPrint { bytes, sha256: hasher.finish() })?)
 }
 
 /// A body that tells size and digest when it was read to its end.
 struct Watched {
     body: Body,
-    hasher: Sha256,
+    hasher: Sha256Hasher,
     bytes: u64,
     print: Arc<Mutex<Option<BodyPrint>>>,
 }
@@ -168,7 +166,7 @@ impl http_body::Body for Watched {
             self.hasher.update(data);
         }
         if frame.is_none() || (matches!(frame, Some(Ok(_))) && self.body.is_end_stream()) {
-            let sha256 = Sha256Digest::new(self.hasher.clone().finalize().into());
+            let sha256 = self.hasher.clone().finish();
             *self.print.lock() = Some(BodyPrint { bytes: self.bytes, sha256 });
         }
         Poll::Ready(frame)
