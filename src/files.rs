@@ -1,6 +1,6 @@
 //! Folders and files that are for their owner only.
 
-use std::fs::{DirBuilder, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
 use std::path::Path;
 
@@ -13,11 +13,11 @@ pub(crate) fn create_private_dir(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
-/// Creates the file at `path` if it is missing, for its owner only (mode 600).
-pub(crate) fn create_private_file(path: &Path) -> io::Result<()> {
+/// Opens the file at `path` to read and write it. If it is missing, it is created for its owner only (mode 600).
+pub(crate) fn open_private_file(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
-    options.append(true).create(true);
+    options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(drop)
+    options.open(path)
 }

@@ -60,6 +60,7 @@ suite! {
         a_record_is_replaced_only_while_it_has_the_expected_version,
         versions_are_compared_to_the_last_digit,
         concurrent_replacements_are_each_applied_once,
+        nobody_sees_a_change_and_then_what_was_before,
         a_record_is_deleted_only_in_the_version_that_is_known,
         a_deleted_record_leaves_every_index,
         numbers_survive_exactly,

@@ -4,6 +4,7 @@
 //! The database is in WAL mode with `synchronous=FULL`: a write that has been answered survives the
 //! crash of the process and of the machine.
 
+mod epoch;
 mod migrate;
 mod pace;
 mod reader;
@@ -15,11 +16,13 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
+pub(crate) use self::epoch::Epoch;
+use self::epoch::Epochs;
 pub(crate) use self::migrate::Migration;
 use self::reader::Readers;
 use self::writer::Writer;
 use crate::fault::{Cause, Fault, FaultKind};
-use crate::files::{create_private_dir, create_private_file};
+use crate::files::{create_private_dir, open_private_file};
 
 /// How long a statement waits for another process that holds the lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -35,6 +38,7 @@ pub(crate) struct Database {
     provider: &'static str,
     writer: Writer,
     readers: Readers,
+    epochs: Arc<Epochs>,
 }
 
 impl Database {
@@ -45,13 +49,19 @@ impl Database {
             create_private_dir(folder).map_err(|source| fault(source.into()))?;
         }
         // SQLite gives its journal the mode of the database.
-        create_private_file(path).map_err(|source| fault(source.into()))?;
+        open_private_file(path).map_err(|source| fault(source.into()))?;
         let mut connection = Connection::open(path).map_err(|source| fault(source.into()))?;
         configure(&connection).map_err(|source| fault(source.into()))?;
         migrate::apply(&mut connection, migrations).map_err(|source| fault(source.into()))?;
         let readers = Readers::open(path).map_err(|source| fault(source.into()))?;
-        let writer = Writer::start(connection).map_err(|source| fault(source.into()))?;
-        Ok(Self { provider, writer, readers })
+        let epochs = Arc::new(Epochs::of(path).map_err(|source| fault(source.into()))?);
+        let writer = Writer::start(connection, Arc::clone(&epochs)).map_err(|source| fault(source.into()))?;
+        Ok(Self { provider, writer, readers, epochs })
+    }
+
+    /// Names the time since another process has last changed the database; `None` while one may be doing so.
+    pub(crate) fn epoch(&self) -> Option<Epoch> {
+        self.epochs.current()
     }
 
     /// Runs `job` in a transaction and answers when it is committed. Jobs that wait at the same time

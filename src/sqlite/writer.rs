@@ -12,6 +12,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::oneshot;
 
 use super::Error;
+use super::epoch::Epochs;
 
 /// At most so many jobs share a transaction, which bounds how long the first of them waits.
 const MAX_BATCH: usize = 256;
@@ -33,9 +34,10 @@ type Committed = Result<(), Arc<rusqlite::Error>>;
 
 impl Writer {
     /// Starts the thread. It ends, after the jobs it has, when the `Writer` is dropped.
-    pub(super) fn start(connection: Connection) -> io::Result<Self> {
+    pub(super) fn start(connection: Connection, epochs: Arc<Epochs>) -> io::Result<Self> {
         let (queue, jobs) = mpsc::channel();
-        thread::Builder::new().name("sqlite-writer".to_owned()).spawn(move || run(connection, &jobs))?;
+        let work = move || run(connection, &epochs, &jobs);
+        thread::Builder::new().name("sqlite-writer".to_owned()).spawn(work)?;
         Ok(Self { queue })
     }
 
@@ -63,11 +65,11 @@ impl Writer {
     }
 }
 
-fn run(mut connection: Connection, jobs: &mpsc::Receiver<Job>) {
+fn run(mut connection: Connection, epochs: &Epochs, jobs: &mpsc::Receiver<Job>) {
     while let Ok(first) = jobs.recv() {
         let batch = std::iter::once(first).chain(jobs.try_iter().take(MAX_BATCH - 1));
         let mut answers = Vec::new();
-        let committed = transact(&mut connection, batch, &mut answers).map_err(Arc::new);
+        let committed = transact(&mut connection, epochs, batch, &mut answers).map_err(Arc::new);
         if let Err(error) = &committed {
             tracing::error!(%error, jobs = answers.len(), "a SQLite transaction failed");
         }
@@ -79,10 +81,12 @@ fn run(mut connection: Connection, jobs: &mpsc::Receiver<Job>) {
 
 fn transact(
     connection: &mut Connection,
+    epochs: &Epochs,
     batch: impl Iterator<Item = Job>,
     answers: &mut Vec<Answer>,
 ) -> rusqlite::Result<()> {
     let mut transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let _writing = epochs.write().map_err(io_error)?;
     for job in batch {
         let savepoint = transaction.savepoint()?;
         let done = job(&savepoint);
@@ -96,4 +100,10 @@ fn transact(
         }
     }
     transaction.commit()
+}
+
+/// What the system says, as if SQLite had met it.
+fn io_error(error: io::Error) -> rusqlite::Error {
+    let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR);
+    rusqlite::Error::SqliteFailure(code, Some(error.to_string()))
 }

@@ -1,3 +1,5 @@
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use serde_json::json;
 
 use super::*;
@@ -75,6 +77,33 @@ pub(super) async fn concurrent_replacements_are_each_applied_once(store: Store) 
     }
     let counted = store.artifact(id(1)).await.unwrap().unwrap();
     assert_eq!((counted.version, counted.content.bytes), (51, 50));
+}
+
+pub(super) async fn nobody_sees_a_change_and_then_what_was_before(store: Store) {
+    const CHANGES: u64 = 100;
+    store.insert_artifact(&artifact(1)).await.unwrap();
+    let done = Arc::new(AtomicU64::new(0));
+    let readers = (0..4).map(|_| {
+        let (store, done) = (Arc::clone(&store), Arc::clone(&done));
+        tokio::spawn(async move {
+            let mut seen = 0;
+            while seen < CHANGES {
+                let answered = done.load(Ordering::SeqCst);
+                let alone = store.artifact(id(1)).await.unwrap().unwrap().content.bytes;
+                let among = store.artifacts(&[id(1)]).await.unwrap().remove(0).unwrap().content.bytes;
+                assert!(answered.max(seen) <= alone && alone <= among, "{answered} and {seen}, {alone}, {among}");
+                seen = among;
+            }
+        })
+    });
+    let readers: Vec<_> = readers.collect();
+    for number in 1..=CHANGES {
+        count_up(Arc::clone(&store)).await;
+        done.store(number, Ordering::SeqCst);
+    }
+    for reader in readers {
+        reader.await.unwrap();
+    }
 }
 
 /// Adds one to the size in the record, however often another comes first.

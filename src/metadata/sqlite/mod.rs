@@ -5,17 +5,20 @@
 
 mod change;
 mod queries;
+mod recent;
 mod rows;
 #[cfg(test)]
 mod tests;
 mod upgrade;
 
+use std::hash::Hash;
 use std::path::Path;
 
 use async_trait::async_trait;
-use rusqlite::{Connection, OptionalExtension, Params, params};
+use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
 use self::change::{Difference, index_of};
+use self::recent::{Change, Recent};
 use self::rows::{
     NoteRow, ParsedArtifact, TotalRow, artifact, changes, document, encode, garbage, note_row, outcome, rows,
     sql_limit, totals,
@@ -34,15 +37,35 @@ const MIGRATIONS: &[Migration] = &[
     Migration::new(include_str!("../../../migrations/metadata/0002_index.sql")).then(upgrade::fill_index),
 ];
 
+/// How much memory records and sessions that were read a moment ago may take.
+const RECENT_ARTIFACTS: u64 = 16 * 1024 * 1024;
+const RECENT_SESSIONS: u64 = 4 * 1024 * 1024;
+
 /// Records in a SQLite file.
 pub struct SqliteMetadata {
     database: Database,
+    artifacts: Recent<ArtifactId, Artifact>,
+    /// By the names of their documents.
+    sessions: Recent<String, Document>,
 }
 
 impl SqliteMetadata {
     /// Opens the file, creating it and its folder when missing. This blocks: it is for the start.
     pub fn open(path: &Path) -> Result<Self, Fault> {
-        Ok(Self { database: Database::open(NAME, path, MIGRATIONS)? })
+        let database = Database::open(NAME, path, MIGRATIONS)?;
+        Ok(Self { database, artifacts: Recent::new(RECENT_ARTIFACTS), sessions: Recent::new(RECENT_SESSIONS) })
+    }
+
+    /// Runs a job that changes what may be kept in memory.
+    async fn change<K, F>(&self, operation: &'static str, change: Change<K>, job: F) -> Result<Replaced, Fault>
+    where
+        K: Eq + Hash + Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<Replaced> + Send + 'static,
+    {
+        // The job takes it along: it is done even if nobody waits for it any more.
+        let job = move |connection: &Connection| Ok((job(connection)?, change));
+        let (replaced, _done) = self.database.write(operation, job).await?;
+        Ok(replaced)
     }
 
     /// Runs one statement and says whether it changed a row.
@@ -54,8 +77,10 @@ impl SqliteMetadata {
     }
 }
 
-fn find_artifact(connection: &Connection, id: ArtifactId) -> rusqlite::Result<Option<ParsedArtifact>> {
-    connection.prepare_cached(queries::ARTIFACT)?.query_row([id.as_bytes()], artifact).optional()
+/// A record with the length of its JSON.
+fn find_artifact(connection: &Connection, id: ArtifactId) -> rusqlite::Result<Option<(ParsedArtifact, usize)>> {
+    let with_length = |row: &Row<'_>| Ok((artifact(row)?, row.get_ref(0)?.as_str()?.len()));
+    connection.prepare_cached(queries::ARTIFACT)?.query_row([id.as_bytes()], with_length).optional()
 }
 
 #[async_trait]
@@ -89,16 +114,25 @@ impl MetadataStore for SqliteMetadata {
 
     async fn artifact(&self, id: ArtifactId) -> Result<Option<Artifact>, Fault> {
         const OPERATION: &str = "reading an artifact";
+        let epoch = self.database.epoch();
+        if let Some(recent) = epoch.and_then(|epoch| self.artifacts.get(&id, epoch)) {
+            return Ok(Some(Artifact::clone(&recent)));
+        }
+        let moment = epoch.map(|epoch| self.artifacts.moment(epoch));
         let job = move |connection: &Connection| find_artifact(connection, id);
-        let record = self.database.look_up(OPERATION, job).await?.transpose();
-        record.map_err(|error| Fault::broken(NAME, OPERATION, error))
+        let Some((parsed, bytes)) = self.database.look_up(OPERATION, job).await? else { return Ok(None) };
+        let artifact = parsed.map_err(|error| Fault::broken(NAME, OPERATION, error))?;
+        if let Some(moment) = moment {
+            self.artifacts.keep(moment, id, artifact.clone(), bytes);
+        }
+        Ok(Some(artifact))
     }
 
     async fn artifacts(&self, ids: &[ArtifactId]) -> Result<Vec<Option<Artifact>>, Fault> {
         const OPERATION: &str = "reading artifacts";
         let ids = ids.to_vec();
         let job = move |connection: &Connection| {
-            let find = |id| find_artifact(connection, id);
+            let find = |id| Ok(find_artifact(connection, id)?.map(|(parsed, _)| parsed));
             ids.into_iter().map(find).collect::<rusqlite::Result<Vec<_>>>()
         };
         let records: Vec<Option<ParsedArtifact>> = self.database.read(OPERATION, job).await?;
@@ -113,6 +147,7 @@ impl MetadataStore for SqliteMetadata {
         garbage: Option<&Garbage>,
     ) -> Result<Replaced, Fault> {
         const OPERATION: &str = "replacing an artifact";
+        let change = self.artifacts.change(before.id);
         let id = *before.id.as_bytes();
         let [expected, version] = [before, after].map(|artifact| artifact.version.cast_signed());
         let expires_at = after.life.map(|life| life.expires_at.as_millis());
@@ -130,10 +165,11 @@ impl MetadataStore for SqliteMetadata {
             }
             outcome(connection, changed, queries::ARTIFACT_EXISTS, &[&id])
         };
-        self.database.write(OPERATION, job).await
+        self.change(OPERATION, change, job).await
     }
 
     async fn delete_artifact(&self, artifact: &Artifact, garbage: &Garbage) -> Result<Replaced, Fault> {
+        let change = self.artifacts.change(artifact.id);
         let id = *artifact.id.as_bytes();
         let version = artifact.version.cast_signed();
         let difference = Difference::deleting(artifact);
@@ -146,7 +182,7 @@ impl MetadataStore for SqliteMetadata {
             }
             outcome(connection, changed, queries::ARTIFACT_EXISTS, &[&id])
         };
-        self.database.write("deleting an artifact", job).await
+        self.change("deleting an artifact", change, job).await
     }
 
     async fn scan(&self, partition: &Partition, scans: &[Scan]) -> Result<Vec<Vec<Entry>>, Fault> {
@@ -189,15 +225,26 @@ impl MetadataStore for SqliteMetadata {
     }
 
     async fn document(&self, kind: Kind, name: &str) -> Result<Option<Document>, Fault> {
-        let name = name.to_owned();
+        // Others are read once, and some are large.
+        let epoch = if kind == Kind::Session { self.database.epoch() } else { None };
+        if let Some(recent) = epoch.and_then(|epoch| self.sessions.get(name, epoch)) {
+            return Ok(Some(Document::clone(&recent)));
+        }
+        let moment = epoch.map(|epoch| self.sessions.moment(epoch));
+        let key = (kind.as_str(), name.to_owned());
         let job = move |connection: &Connection| {
             let mut statement = connection.prepare_cached(queries::DOCUMENT)?;
-            statement.query_row((kind.as_str(), name), |row| document(kind, row)).optional()
+            statement.query_row(key, |row| document(kind, row)).optional()
         };
-        self.database.look_up("reading a document", job).await
+        let found = self.database.look_up("reading a document", job).await?;
+        if let (Some(moment), Some(document)) = (moment, &found) {
+            self.sessions.keep(moment, name.to_owned(), document.clone(), document.body.len());
+        }
+        Ok(found)
     }
 
     async fn replace_document(&self, document: &Document, expected: u64) -> Result<Replaced, Fault> {
+        let change = self.sessions.change(document.name.clone());
         let Document { kind, name, version, expires_at, body } = document.clone();
         let job = move |connection: &Connection| {
             let (kind, expected, version) = (kind.as_str(), expected.cast_signed(), version.cast_signed());
@@ -205,17 +252,18 @@ impl MetadataStore for SqliteMetadata {
             let changed = changes(connection, queries::REPLACE_DOCUMENT, row)?;
             outcome(connection, changed, queries::DOCUMENT_EXISTS, &[&kind, &name])
         };
-        self.database.write("replacing a document", job).await
+        self.change("replacing a document", change, job).await
     }
 
     async fn delete_document(&self, kind: Kind, name: &str, version: u64) -> Result<Replaced, Fault> {
+        let change = self.sessions.change(name.to_owned());
         let (kind, name) = (kind.as_str(), name.to_owned());
         let job = move |connection: &Connection| {
             let row = params![kind, name, version.cast_signed()];
             let changed = changes(connection, queries::DELETE_DOCUMENT, row)?;
             outcome(connection, changed, queries::DOCUMENT_EXISTS, &[&kind, &name])
         };
-        self.database.write("deleting a document", job).await
+        self.change("deleting a document", change, job).await
     }
 
     async fn expired_documents(&self, kind: Kind, now: Timestamp, limit: usize) -> Result<Vec<Document>, Fault> {

@@ -48,6 +48,33 @@ async fn everything_survives_a_reopening() {
     assert_eq!(find(&store, "chat").await, Some(session("chat")));
 }
 
+/// As two processes do.
+#[tokio::test]
+async fn what_one_changes_the_other_sees_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let [one, other] = [(); 2].map(|()| SqliteMetadata::open(&folder.path().join("metadata.db")).unwrap());
+    let mut artifact = artifact(1);
+    let mut session = session("chat");
+    one.insert_artifact(&artifact).await.unwrap();
+    (&one as &dyn MetadataStore).insert(&session).await.unwrap();
+    for (writer, reader) in [(&other, &one), (&one, &other), (&one, &other)] {
+        // Read twice, so that it is in memory.
+        for _ in 0..2 {
+            assert_eq!(reader.artifact(artifact.id).await.unwrap().as_ref(), Some(&artifact));
+            assert_eq!(find(reader, "chat").await.as_ref(), Some(&session));
+        }
+        let before = (artifact.clone(), session.clone());
+        artifact.version += 1;
+        session.version += 1;
+        assert_eq!(writer.replace_artifact(&before.0, &artifact, None).await.unwrap(), Replaced::Done);
+        let replaced = (writer as &dyn MetadataStore).replace(&session, before.1.version).await.unwrap();
+        assert_eq!(replaced, Replaced::Done);
+    }
+    assert_eq!(other.artifact(artifact.id).await.unwrap().as_ref(), Some(&artifact));
+    assert_eq!(other.delete_artifact(&artifact, &garbage(1, at(0))).await.unwrap(), Replaced::Done);
+    assert_eq!(one.artifact(artifact.id).await.unwrap(), None);
+}
+
 #[tokio::test]
 async fn a_record_that_cannot_be_read_is_an_operators_matter() {
     let folder = tempfile::tempdir().unwrap();
