@@ -13,6 +13,7 @@
 mod access;
 mod admin;
 mod check;
+mod contents;
 mod copy;
 mod delete;
 mod error;
@@ -32,6 +33,7 @@ pub mod sweeper;
 mod update;
 mod uploads;
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use tokio_util::task::TaskTracker;
@@ -39,6 +41,7 @@ use tracing::Instrument as _;
 
 pub use self::admin::ScopeStats;
 pub use self::check::Checked;
+use self::contents::Contents;
 pub use self::copy::{CopyRequest, MoveRequest};
 pub use self::error::Error;
 pub use self::expectation::Expectation;
@@ -63,18 +66,23 @@ use crate::storage::Storage;
 
 /// The providers and rules that all callers share.
 #[derive(Clone)]
-pub struct Service {
+pub struct Service(Arc<Shared>);
+
+/// What a [`Service`] is made of.
+pub struct Shared {
     metadata: Arc<dyn MetadataStore>,
     stores: Stores,
+    contents: Arc<Contents>,
     clock: Arc<dyn Clock>,
-    limits: Arc<Limits>,
+    limits: Limits,
     tasks: TaskTracker,
 }
 
 impl Service {
     /// A service over these providers.
     pub fn new(metadata: Arc<dyn MetadataStore>, stores: Stores, clock: Arc<dyn Clock>, limits: Limits) -> Self {
-        Self { metadata, stores, clock, limits: Arc::new(limits), tasks: TaskTracker::new() }
+        let (contents, tasks) = (Arc::default(), TaskTracker::new());
+        Self(Arc::new(Shared { metadata, stores, contents, clock, limits, tasks }))
     }
 
     /// The store as `principal` may use it, in the session that the caller has named, if any.
@@ -125,6 +133,14 @@ impl Service {
                 },
             }
         }
+    }
+}
+
+impl Deref for Service {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
     }
 }
 

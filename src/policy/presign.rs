@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::access::Action;
+use super::contents::Contents;
 use super::place::Place;
 use super::{ArtifactStore, Error, Service};
 use crate::domain::artifact::{Artifact, Content};
@@ -126,8 +127,9 @@ impl Service {
             return Err(Error::ArtifactExpired);
         }
         let place = Place { storage: Arc::clone(self.storage_named(&artifact.content.provider)?), key: key.into() };
+        let contents = Arc::clone(&self.contents);
         if artifact.key() == *key {
-            return Ok(SignedContent { place, content: artifact.content });
+            return Ok(SignedContent { contents, place, content: artifact.content });
         }
         let object = place.storage.head(&place.key).await?.ok_or(Error::ArtifactNotFound)?;
         let content = Content {
@@ -137,12 +139,13 @@ impl Service {
             store_etag: object.etag,
             provider: artifact.content.provider,
         };
-        Ok(SignedContent { place, content })
+        Ok(SignedContent { contents, place, content })
     }
 }
 
 /// Bytes that a URL leads to.
 pub struct SignedContent {
+    contents: Arc<Contents>,
     place: Place,
     content: Content,
 }
@@ -155,6 +158,6 @@ impl SignedContent {
 
     /// The bytes, or those of `range`, which lies within them.
     pub async fn read(&self, range: Option<Range<u64>>) -> Result<ByteStream, Error> {
-        self.place.read(self.content.bytes, range).await?.ok_or(Error::ArtifactNotFound)
+        self.contents.read(&self.place, self.content.bytes, range).await?.ok_or(Error::ArtifactNotFound)
     }
 }

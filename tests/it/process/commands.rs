@@ -244,10 +244,15 @@ async fn content_that_was_cut_in_the_store_is_no_answer_and_is_logged() {
     let setup = Setup::new();
     let server = setup.start();
     let client = server.client(&setup);
-    let id = client.stored("x".repeat(2000)).await;
-    let file = setup.data().join("artifacts/grid/default/users/alice").join(&id);
-    std::fs::File::options().write(true).open(file).unwrap().set_len(100).unwrap();
-    assert!(client.try_send(Method::GET, &format!("/v1/artifacts/{id}/content"), "").await.is_err());
+    let [small, large] = [client.stored("x".repeat(2000)).await, client.stored("x".repeat(200_000)).await];
+    for id in [&small, &large] {
+        let file = setup.data().join("artifacts/grid/default/users/alice").join(id);
+        std::fs::File::options().write(true).open(file).unwrap().set_len(100).unwrap();
+    }
+    let path = |id| format!("/v1/artifacts/{id}/content");
+    client.get(&path(small)).await.expect_problem(502, "provider_error");
+    // This answer has begun when it is noticed.
+    assert!(client.try_send(Method::GET, &path(large), "").await.is_err());
     let logged = |text: &str| text.contains("the bytes are not as many as were stored").then_some(());
     server.process.stderr.wait_for("the cause", logged).unwrap();
 }
