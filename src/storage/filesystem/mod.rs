@@ -23,11 +23,10 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use async_trait::async_trait;
-use futures::{StreamExt as _, stream};
 
 use self::folders::Folders;
 use self::group::Group;
-use self::read::Opened;
+use self::read::Reader;
 use self::temp::{TempFile, TempFolder};
 use self::whole::WholeFileSystem;
 use super::batch::{Batch, Batches};
@@ -108,8 +107,8 @@ impl Storage for FilesystemStorage {
 
     async fn get(&self, key: &Key, range: Option<Range<u64>>) -> Result<Option<ByteStream>, Fault> {
         let path = self.disk.path(key);
-        if let Some(bytes) = cached::read(&path, range.as_ref()) {
-            return Ok(Some(stream::iter([Ok(bytes)]).boxed()));
+        if let Some((file, size)) = cached::open(&path) {
+            return Ok(Some(Reader::new(file, range.unwrap_or(0..size)).into_stream()));
         }
         let opened = self.on_disk("reading", move |_| {
             let Some(file) = existing(File::open(path))? else { return Ok(None) };
@@ -117,9 +116,9 @@ impl Storage for FilesystemStorage {
             if !metadata.is_file() {
                 return Ok(None);
             }
-            Opened::new(file, range.unwrap_or(0..metadata.len())).map(Some)
+            Reader::new(file, range.unwrap_or(0..metadata.len())).first_piece().map(Some)
         });
-        Ok(opened.await?.map(Opened::into_stream))
+        Ok(opened.await?.map(Reader::stream_from))
     }
 
     async fn head(&self, key: &Key) -> Result<Option<ObjectInfo>, Fault> {

@@ -1,77 +1,82 @@
-//! Reading files: small ones at once, large ones piece by piece with the next piece being read ahead.
+//! Reading files piece by piece, with the next piece being read ahead: at once what the system has in memory, on the
+//! blocking pool what it has not.
 
 use std::fs::File;
+use std::future::{Ready, ready};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::ops::Range;
 
 use bytes::Bytes;
-use futures::{StreamExt, stream};
+use futures::future::{BoxFuture, Either};
+use futures::{FutureExt as _, StreamExt as _, stream};
 
-use super::blocking;
+use super::{blocking, cached};
 use crate::fault::Fault;
 use crate::storage::ByteStream;
 
-/// What is read whole, without the detour of a stream.
-const WHOLE_BYTES: u64 = 1024 * 1024;
-/// What is read at a time otherwise.
+/// What is read at a time on the blocking pool. The first piece comes with the opening.
 const PIECE_BYTES: u64 = 512 * 1024;
+const FIRST_BYTES: u64 = 1024 * 1024;
 
-/// A file that has been opened for reading.
-pub(super) enum Opened {
-    Whole(Bytes),
-    Large(Reader),
-}
-
-/// An open file, positioned at the bytes that are left to read. It stays readable whatever happens to
-/// its name.
+/// An open file with what is left to read of it. It stays readable whatever happens to its name.
 pub(super) struct Reader {
     file: File,
+    start: u64,
     left: u64,
 }
 
-impl Opened {
-    /// Reads `range` of a file, or gets ready to.
-    pub(super) fn new(mut file: File, range: Range<u64>) -> io::Result<Self> {
-        if range.start > 0 {
-            file.seek(SeekFrom::Start(range.start))?;
-        }
-        let mut reader = Reader { file, left: range.end - range.start };
-        if reader.left <= WHOLE_BYTES { Ok(Self::Whole(reader.read(WHOLE_BYTES)?)) } else { Ok(Self::Large(reader)) }
-    }
-
-    pub(super) fn into_stream(self) -> ByteStream {
-        match self {
-            Self::Whole(bytes) => stream::iter([Ok(bytes)]).boxed(),
-            Self::Large(reader) => reader.into_stream(),
-        }
-    }
-}
+/// Some bytes, and the reader of those behind them.
+type Piece = (Bytes, Reader);
+type NextPiece = Either<Ready<Result<Piece, Fault>>, BoxFuture<'static, Result<Piece, Fault>>>;
 
 impl Reader {
-    fn read(&mut self, at_most: u64) -> io::Result<Bytes> {
+    pub(super) fn new(file: File, range: Range<u64>) -> Self {
+        Self { file, start: range.start, left: range.end.saturating_sub(range.start) }
+    }
+
+    /// Waits for the disk.
+    pub(super) fn first_piece(self) -> io::Result<Piece> {
+        self.read(FIRST_BYTES)
+    }
+
+    /// All that is left.
+    pub(super) fn into_stream(self) -> ByteStream {
+        pieces(self.next_piece())
+    }
+
+    /// `first` and all that is left after it.
+    pub(super) fn stream_from(first: Piece) -> ByteStream {
+        pieces(Either::Left(ready(Ok(first))))
+    }
+
+    fn next_piece(self) -> NextPiece {
+        match cached::read(&self.file, self.start, self.left.min(cached::MAX_BYTES)) {
+            Some(bytes) => Either::Left(ready(Ok(self.after(bytes)))),
+            None => Either::Right(blocking("reading", move || self.read(PIECE_BYTES)).boxed()),
+        }
+    }
+
+    fn read(mut self, at_most: u64) -> io::Result<Piece> {
         let wanted = at_most.min(self.left);
         let mut buffer = Vec::with_capacity(wanted as usize);
+        self.file.seek(SeekFrom::Start(self.start))?;
         (&self.file).take(wanted).read_to_end(&mut buffer)?;
         if (buffer.len() as u64) < wanted {
             return Err(ErrorKind::UnexpectedEof.into());
         }
-        self.left -= wanted;
-        Ok(buffer.into())
+        Ok(self.after(buffer.into()))
     }
 
-    /// A piece is read while the one before it is on its way.
-    fn into_stream(self) -> ByteStream {
-        let pieces = stream::unfold(Some(self.read_piece()), async |pending| match pending?.await {
-            Ok((piece, reader)) => Some((Ok(piece), (reader.left > 0).then(|| reader.read_piece()))),
-            Err(fault) => Some((Err(fault), None)),
-        });
-        pieces.boxed()
+    fn after(self, piece: Bytes) -> Piece {
+        let length = piece.len() as u64;
+        (piece, Self { start: self.start + length, left: self.left - length, ..self })
     }
+}
 
-    fn read_piece(mut self) -> impl Future<Output = Result<(Bytes, Self), Fault>> + Send {
-        blocking("reading", move || {
-            let piece = self.read(PIECE_BYTES)?;
-            Ok((piece, self))
-        })
-    }
+fn pieces(first: NextPiece) -> ByteStream {
+    let pieces = stream::unfold(Some(first), async |next| match next?.await {
+        Ok((piece, reader)) => Some((Ok(piece), (reader.left > 0).then(|| reader.next_piece()))),
+        Err(fault) => Some((Err(fault), None)),
+    });
+    pieces.boxed()
 }
