@@ -55,7 +55,10 @@ class Populations:
         if population not in self.running:
             folder = self.folder / f"redis-{population.artifacts}"
             filled = self.stack.enter_context(stores(self.programs, folder))
+            # Nothing has to outlive a crash before it is complete.
+            set_sync(filled.redis_url, "no")
             self.notes.append(self._fill(population, "Redis", ["--redis", filled.redis_url]))
+            set_sync(filled.redis_url, "always")
             self.running[population] = filled
         return self.running[population]
 
@@ -67,3 +70,9 @@ class Populations:
         seconds = time.perf_counter() - began
         rate = population.total / seconds
         return f"{where}: {population.total:,} records in {seconds:.0f} s, {rate:,.0f} a second"
+
+
+def set_sync(redis_url: str, when: str) -> None:
+    """When Redis syncs what it was told to the disk."""
+    command = ["redis-cli", "-u", redis_url, "config", "set", "appendfsync", when]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
