@@ -72,7 +72,7 @@ pub struct Service(Arc<Shared>);
 pub struct Shared {
     metadata: Arc<dyn MetadataStore>,
     stores: Stores,
-    contents: Arc<Contents>,
+    contents: Contents,
     clock: Arc<dyn Clock>,
     limits: Limits,
     tasks: TaskTracker,
@@ -81,7 +81,7 @@ pub struct Shared {
 impl Service {
     /// A service over these providers.
     pub fn new(metadata: Arc<dyn MetadataStore>, stores: Stores, clock: Arc<dyn Clock>, limits: Limits) -> Self {
-        let (contents, tasks) = (Arc::default(), TaskTracker::new());
+        let (contents, tasks) = (Contents::default(), TaskTracker::new());
         Self(Arc::new(Shared { metadata, stores, contents, clock, limits, tasks }))
     }
 

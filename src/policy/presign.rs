@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::access::Action;
-use super::contents::Contents;
 use super::place::Place;
 use super::{ArtifactStore, Error, Service};
 use crate::domain::artifact::{Artifact, Content};
@@ -127,9 +126,9 @@ impl Service {
             return Err(Error::ArtifactExpired);
         }
         let place = Place { storage: Arc::clone(self.storage_named(&artifact.content.provider)?), key: key.into() };
-        let contents = Arc::clone(&self.contents);
+        let service = self.clone();
         if artifact.key() == *key {
-            return Ok(SignedContent { contents, place, content: artifact.content });
+            return Ok(SignedContent { service, place, content: artifact.content });
         }
         let object = place.storage.head(&place.key).await?.ok_or(Error::ArtifactNotFound)?;
         let content = Content {
@@ -139,13 +138,13 @@ impl Service {
             store_etag: object.etag,
             provider: artifact.content.provider,
         };
-        Ok(SignedContent { contents, place, content })
+        Ok(SignedContent { service, place, content })
     }
 }
 
 /// Bytes that a URL leads to.
 pub struct SignedContent {
-    contents: Arc<Contents>,
+    service: Service,
     place: Place,
     content: Content,
 }
@@ -158,6 +157,6 @@ impl SignedContent {
 
     /// The bytes, or those of `range`, which lies within them.
     pub async fn read(&self, range: Option<Range<u64>>) -> Result<ByteStream, Error> {
-        self.contents.read(&self.place, self.content.bytes, range).await?.ok_or(Error::ArtifactNotFound)
+        self.service.contents.read(&self.place, self.content.bytes, range).await?.ok_or(Error::ArtifactNotFound)
     }
 }

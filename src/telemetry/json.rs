@@ -1,7 +1,8 @@
 //! The log as JSON, one object per line.
 //!
 //! The formatter that comes with `tracing-subscriber` reads back and writes anew, for every line, what it has noted of
-//! the span around it. This one notes that as it will be printed: with the other one, a line took a third of the time of a small request.
+//! the span around it. This one notes that as it will be printed: with the other one, a line took a third of the time of a
+//! small request.
 
 use std::fmt::{self, Display, Write};
 

@@ -114,18 +114,13 @@ impl MetadataStore for SqliteMetadata {
 
     async fn artifact(&self, id: ArtifactId) -> Result<Option<Artifact>, Fault> {
         const OPERATION: &str = "reading an artifact";
-        let epoch = self.database.epoch();
-        if let Some(recent) = epoch.and_then(|epoch| self.artifacts.get(&id, epoch)) {
-            return Ok(Some(Artifact::clone(&recent)));
-        }
-        let moment = epoch.map(|epoch| self.artifacts.moment(epoch));
-        let job = move |connection: &Connection| find_artifact(connection, id);
-        let Some((parsed, bytes)) = self.database.look_up(OPERATION, job).await? else { return Ok(None) };
-        let artifact = parsed.map_err(|error| Fault::broken(NAME, OPERATION, error))?;
-        if let Some(moment) = moment {
-            self.artifacts.keep(moment, id, artifact.clone(), bytes);
-        }
-        Ok(Some(artifact))
+        let read = async {
+            let job = move |connection: &Connection| find_artifact(connection, id);
+            let Some((parsed, bytes)) = self.database.look_up(OPERATION, job).await? else { return Ok(None) };
+            let artifact = parsed.map_err(|error| Fault::broken(NAME, OPERATION, error))?;
+            Ok(Some((artifact, bytes)))
+        };
+        self.artifacts.find(self.database.epoch(), &id, read).await
     }
 
     async fn artifacts(&self, ids: &[ArtifactId]) -> Result<Vec<Option<Artifact>>, Fault> {
@@ -227,20 +222,19 @@ impl MetadataStore for SqliteMetadata {
     async fn document(&self, kind: Kind, name: &str) -> Result<Option<Document>, Fault> {
         // Others are read once, and some are large.
         let epoch = if kind == Kind::Session { self.database.epoch() } else { None };
-        if let Some(recent) = epoch.and_then(|epoch| self.sessions.get(name, epoch)) {
-            return Ok(Some(Document::clone(&recent)));
-        }
-        let moment = epoch.map(|epoch| self.sessions.moment(epoch));
-        let key = (kind.as_str(), name.to_owned());
-        let job = move |connection: &Connection| {
-            let mut statement = connection.prepare_cached(queries::DOCUMENT)?;
-            statement.query_row(key, |row| document(kind, row)).optional()
+        let read = async {
+            let key = (kind.as_str(), name.to_owned());
+            let job = move |connection: &Connection| {
+                let mut statement = connection.prepare_cached(queries::DOCUMENT)?;
+                statement.query_row(key, |row| document(kind, row)).optional()
+            };
+            let found = self.database.look_up("reading a document", job).await?;
+            Ok(found.map(|document| {
+                let bytes = document.body.len();
+                (document, bytes)
+            }))
         };
-        let found = self.database.look_up("reading a document", job).await?;
-        if let (Some(moment), Some(document)) = (moment, &found) {
-            self.sessions.keep(moment, name.to_owned(), document.clone(), document.body.len());
-        }
-        Ok(found)
+        self.sessions.find(epoch, name, read).await
     }
 
     async fn replace_document(&self, document: &Document, expected: u64) -> Result<Replaced, Fault> {

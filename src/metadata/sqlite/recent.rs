@@ -54,7 +54,7 @@ struct Changes<K> {
 
 /// A moment in an epoch: how many changes had ended.
 #[derive(Clone, Copy)]
-pub(super) struct Moment {
+struct Moment {
     epoch: Epoch,
     ended: u64,
 }
@@ -67,8 +67,30 @@ impl<K: Eq + Hash + Clone, V> Recent<K, V> {
         Self { values: Cache::with_weighter(items, bytes, ByBytes), changes: Arc::new(Mutex::new(changes)) }
     }
 
-    /// The value of a key, if it was kept in this epoch.
-    pub(super) fn get<Q>(&self, key: &Q, epoch: Epoch) -> Option<Arc<V>>
+    /// The value of a key: the one that was kept in this epoch, or what `read` finds, which is then kept. `read` says how
+    /// many bytes it takes, too. Without an epoch, nothing is kept.
+    pub(super) async fn find<Q, E>(
+        &self,
+        epoch: Option<Epoch>,
+        key: &Q,
+        read: impl Future<Output = Result<Option<(V, usize)>, E>>,
+    ) -> Result<Option<V>, E>
+    where
+        K: Borrow<Q>,
+        Q: Eq + Hash + ToOwned<Owned = K> + ?Sized,
+        V: Clone,
+    {
+        let Some(epoch) = epoch else { return Ok(read.await?.map(|(value, _)| value)) };
+        if let Some(value) = self.get(key, epoch) {
+            return Ok(Some(V::clone(&value)));
+        }
+        let moment = self.moment(epoch);
+        let Some((value, bytes)) = read.await? else { return Ok(None) };
+        self.keep(moment, key.to_owned(), value.clone(), bytes);
+        Ok(Some(value))
+    }
+
+    fn get<Q>(&self, key: &Q, epoch: Epoch) -> Option<Arc<V>>
     where
         K: Borrow<Q>,
         Q: Eq + Hash + ?Sized,
@@ -77,12 +99,12 @@ impl<K: Eq + Hash + Clone, V> Recent<K, V> {
     }
 
     /// To be asked for before a value is read that may be kept.
-    pub(super) fn moment(&self, epoch: Epoch) -> Moment {
+    fn moment(&self, epoch: Epoch) -> Moment {
         Moment { epoch, ended: self.changes.lock().ended }
     }
 
     /// Keeps a value that was read after `moment` and takes about so many bytes, unless it may have changed since.
-    pub(super) fn keep(&self, moment: Moment, key: K, value: V, bytes: usize) {
+    fn keep(&self, moment: Moment, key: K, value: V, bytes: usize) {
         let changes = self.changes.lock();
         if changes.ended == moment.ended && !changes.under_way.contains_key(&key) {
             self.values.insert(key, Kept { value: Arc::new(value), epoch: moment.epoch, bytes: bytes as u64 });

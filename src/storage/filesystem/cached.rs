@@ -6,7 +6,7 @@ use std::path::Path;
 use bytes::Bytes;
 
 /// The most that is read so at a time: copying it must not keep other requests waiting.
-pub(super) const MAX_BYTES: u64 = 256 * 1024;
+const MAX_BYTES: u64 = 256 * 1024;
 
 /// Opens a file and tells its size. `None` when there is anything in the way of doing so at once: the path to it is not in
 /// memory, it is not there at all, or the system does not say.
@@ -20,17 +20,14 @@ pub(super) fn open(path: &Path) -> Option<(File, u64)> {
     FileType::from_raw_mode(metadata.st_mode).is_file().then(|| (file.into(), size))
 }
 
-/// `length` bytes of a file from `start`, or `None` when they are not all in memory, or too many.
+/// The `left` bytes of a file from `start`, or the first of them. `None` when those are not all in memory.
 #[cfg(target_os = "linux")]
-pub(super) fn read(file: &File, start: u64, length: u64) -> Option<Bytes> {
+pub(super) fn read(file: &File, start: u64, left: u64) -> Option<Bytes> {
     use std::io::IoSliceMut;
 
     use rustix::io::{ReadWriteFlags, preadv2};
 
-    if length > MAX_BYTES {
-        return None;
-    }
-    let mut buffer = vec![0; usize::try_from(length).ok()?];
+    let mut buffer = vec![0; usize::try_from(left.min(MAX_BYTES)).ok()?];
     let read = preadv2(file, &mut [IoSliceMut::new(&mut buffer)], start, ReadWriteFlags::NOWAIT).ok()?;
     (read == buffer.len()).then(|| buffer.into())
 }

@@ -50,7 +50,7 @@ impl Reader {
     }
 
     fn next_piece(self) -> NextPiece {
-        match cached::read(&self.file, self.start, self.left.min(cached::MAX_BYTES)) {
+        match cached::read(&self.file, self.start, self.left) {
             Some(bytes) => Either::Left(ready(Ok(self.after(bytes)))),
             None => Either::Right(blocking("reading", move || self.read(PIECE_BYTES)).boxed()),
         }
