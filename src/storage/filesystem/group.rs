@@ -1,9 +1,10 @@
 //! Group commit: when many small files arrive at the same time, they share the syncs that make them durable.
 //!
 //! A few files are written and synced each by a thread of its own: the disk takes them side by side. Where there are
-//! more, threads get in each other's way, and files queue up for rounds: the bytes of all files of a round are written
-//! and synced together, then they are moved to their places and synced again. So each is durable before it can be seen
-//! and at its place before its caller has an answer, as a file by itself, at a fraction of the cost.
+//! more, threads get in each other's way, and files queue up for rounds, as long as rounds are under way: the bytes of all
+//! files of a round are written and synced together, then they are moved to their places and synced again. So each is
+//! durable before it can be seen and at its place before its caller has an answer, as a file by itself, at a fraction of
+//! the cost.
 
 use std::collections::VecDeque;
 use std::io;
@@ -20,7 +21,7 @@ use super::whole::WholeFileSystem;
 use crate::storage::batch::Batch;
 
 /// As long as no more files than these are under way, each has a thread of its own.
-const FILES_APART: usize = 24;
+const FILES_APART: usize = 8;
 /// At most so many files, and about so many bytes, share a round, which bounds how long the first of them waits.
 const ROUND_FILES: usize = 256;
 const ROUND_BYTES: usize = 16 * 1024 * 1024;
@@ -56,7 +57,8 @@ impl Group {
     pub(super) async fn store(self: &Arc<Self>, batch: Batch, target: PathBuf) -> io::Result<()> {
         let _one_of_those_under_way = Arc::clone(&self.under_way);
         let (stored, answer) = oneshot::channel();
-        if Arc::strong_count(&self.under_way) <= 1 + FILES_APART {
+        let few = Arc::strong_count(&self.under_way) <= 1 + FILES_APART;
+        if few && self.queue.lock().rounds == 0 {
             let disk = Arc::clone(&self.disk);
             let file = NewFile { batch, target, stored };
             tokio::task::spawn_blocking(move || file.store_by_itself(&disk));
