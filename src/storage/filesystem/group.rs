@@ -57,12 +57,12 @@ impl Group {
     pub(super) async fn store(self: &Arc<Self>, batch: Batch, target: PathBuf) -> io::Result<()> {
         let _one_of_those_under_way = Arc::clone(&self.under_way);
         let (stored, answer) = oneshot::channel();
+        let file = NewFile { batch, target, stored };
         let few = Arc::strong_count(&self.under_way) <= 1 + FILES_APART;
         if few && self.queue.lock().rounds == 0 {
             let disk = Arc::clone(&self.disk);
-            let file = NewFile { batch, target, stored };
             tokio::task::spawn_blocking(move || file.store_by_itself(&disk));
-        } else if self.enqueue(NewFile { batch, target, stored }) {
+        } else if self.enqueue(file) {
             let group = Arc::clone(self);
             tokio::task::spawn_blocking(move || group.see_to_queue());
         }
