@@ -43,7 +43,7 @@ def all_works(search_sizes: list[int], others: int, stream_size: int) -> list[Wo
     works += [Work(f"retrieve {label}", "retrieve", size) for label, size in SIZES.items()]
     works.append(Work("metadata", "metadata"))
     works.append(Work("update 1 KiB", "update", KIB))
-    works.append(Work("batch of 100 × 1 KiB", "batch", KIB, longer=3))
+    works.append(Work("batch of 100 × 1 KiB", "batch", KIB, longer=5))
     works.append(Work("presign", "presign"))
     works.append(Work(f"stream {stream_size // MIB} MiB", STREAM, stream_size))
     for question in QUESTIONS:

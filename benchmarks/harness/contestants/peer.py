@@ -34,6 +34,8 @@ class Peer(Contestant):
     server: Server
     # In memory, each process has records of its own.
     workers = 1
+    files = FILES
+    files_to_replace = FILES_TO_REPLACE
 
     def settings(self, stack: ExitStack, folder: Path) -> dict[str, str]:
         raise NotImplementedError
@@ -49,9 +51,9 @@ class Peer(Contestant):
     def pids(self) -> list[int]:
         return self.server.pids()
 
-    def fill(self, size: int, count: int = FILES, user: str = USER) -> list[str]:
+    def fill(self, size: int, count: int | None = None, user: str = USER) -> list[str]:
         """Stores some files; their ids."""
-        return fill_through(self.client(), STORE.format(user=user), size, count)
+        return fill_through(self.client(), STORE.format(user=user), size, count or self.files)
 
     def store(self, size: int) -> Load:
         return Load("POST", [STORE.format(user=USER) + FILENAME], {"Content-Type": BYTES}, unique_body(size))
@@ -63,7 +65,7 @@ class Peer(Contestant):
         return Load("GET", [f"/artifacts/{id_}" for id_ in self.fill(1024)])
 
     def update(self, size: int) -> Load:
-        targets = [f"/artifacts/{id_}/content" for id_ in self.fill(size, FILES_TO_REPLACE)]
+        targets = [f"/artifacts/{id_}/content" for id_ in self.fill(size, self.files_to_replace)]
         return Load("PUT", targets, {"Content-Type": BYTES}, unique_body(size))
 
     def batch(self, size: int) -> Load:
@@ -113,6 +115,9 @@ class PeerOnS3(Peer):
     name = "peer-s3"
     title = "chuk-artifacts 0.8: S3 (Garage) + Redis"
     workers = os.cpu_count() or 1
+    # It takes 3 or 4 a second, and has none of them in memory, however few they are.
+    files = 16
+    files_to_replace = 128
     stores: Stores
 
     def settings(self, stack: ExitStack, folder: Path) -> dict[str, str]:
