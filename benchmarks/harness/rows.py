@@ -48,8 +48,8 @@ class Rows:
     def ratio(self, figure: str, above: tuple[str, int, str], below: tuple[str, int, str]) -> float | None:
         """The median of the ratios within each round."""
         upper, lower = self.of(*above), self.of(*below)
-        rounds = [number for number in upper if number in lower and lower[number].figures[figure]]
-        ratios = [upper[number].figures[figure] / lower[number].figures[figure] for number in rounds]
+        pairs = [(upper[number].figures, lower[number].figures) for number in upper if number in lower]
+        ratios = [one[figure] / other[figure] for one, other in pairs if figure in one and other.get(figure)]
         return median(ratios) if ratios else None
 
     def as_json(self) -> list[dict[str, Any]]:

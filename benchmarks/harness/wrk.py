@@ -66,11 +66,11 @@ def send(load: Load, port: int, connections: int, seconds: int, folder: Path) ->
 
 def figures(counted: dict[str, int], load: Load) -> dict[str, float]:
     answered = counted["requests"] - counted["refused"]
-    return {
+    found = {
         "per_second": answered * load.artifacts / (counted["microseconds"] / 1e6),
-        "p50_ms": counted["p50_us"] / 1000,
-        "p99_ms": counted["p99_us"] / 1000,
-        "p999_ms": counted["p999_us"] / 1000,
-        "max_ms": counted["max_us"] / 1000,
         "errors": counted["refused"] + counted["broken"],
     }
+    # Without any answer there is nothing that could have a latency.
+    if answered:
+        found |= {f"{name}_ms": counted[f"{name}_us"] / 1000 for name in ("p50", "p99", "p999", "max")}
+    return found
