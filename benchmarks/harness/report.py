@@ -59,7 +59,7 @@ def write(results: Results, folder: Path) -> None:
 
 def markdown(results: Results) -> str:
     works, rows = results.works, results.rows
-    parts = ["# Benchmark results\n", introduction(results.options), "## Marks\n", marks(works, rows)]
+    parts = ["# Benchmark results\n", introduction(results.options, works), "## Marks\n", marks(works, rows)]
     groups: dict[str, list[Work]] = {}
     for work in works:
         groups.setdefault(work.group, []).append(work)
@@ -76,14 +76,15 @@ def lines_of(machine: dict[str, str]) -> list[str]:
     return [f"{name}: {value}\n" for name, value in machine.items()]
 
 
-def introduction(options: dict[str, Any]) -> str:
+def introduction(options: dict[str, Any], works: list[Work]) -> str:
+    longer = "".join(f", {options['seconds'] * work.longer} s for {work.name}" for work in works if work.longer > 1)
     quick = "\n\n**A quick run: too short for conclusions.**" if options["quick"] else ""
     return (
         f"Made by `benchmarks/run`; `benchmarks/README.md` says what is compared with what, and how.{quick}\n\n"
         f"{options['rounds']} rounds in which the contestants took turns, each on fresh servers and empty stores, with "
-        f"{options['warmup']} s to warm up and {options['seconds']} s that count. Figures are medians over the rounds; "
-        "ratios are made within each round, then their median is taken. Clients, servers and stores share this "
-        "machine's cores: wrk has its part of them, the same for everyone.\n"
+        f"{options['warmup']} s to warm up and {options['seconds']} s that count{longer}. "
+        "Figures are medians over the rounds; ratios are made within each round, then their median is taken. Clients, "
+        "servers and stores share this machine's cores: wrk has its part of them, the same for everyone.\n"
     )
 
 
