@@ -28,6 +28,10 @@ pub enum FaultKind {
     Unavailable,
     /// The provider answered, but not with what it should have: an operator must look.
     Broken,
+    /// The provider has no room: the disk, the quota or the memory is used up. Reading and removing go on.
+    Full,
+    /// The bytes are not those that were stored, or are gone: trying again does not help.
+    Damaged,
 }
 
 impl Fault {
@@ -39,6 +43,16 @@ impl Fault {
     /// The provider's answer is of no use.
     pub fn broken(provider: &'static str, operation: &'static str, source: impl Into<Cause>) -> Self {
         Self { provider, operation, kind: FaultKind::Broken, source: source.into() }
+    }
+
+    /// The provider has no room left.
+    pub fn full(provider: &'static str, operation: &'static str, source: impl Into<Cause>) -> Self {
+        Self { provider, operation, kind: FaultKind::Full, source: source.into() }
+    }
+
+    /// What the provider has is not what was stored.
+    pub fn damaged(provider: &'static str, operation: &'static str, source: impl Into<Cause>) -> Self {
+        Self { provider, operation, kind: FaultKind::Damaged, source: source.into() }
     }
 }
 

@@ -110,6 +110,8 @@ impl ApiError {
         shortened(match self.code() {
             Code::ProviderUnavailable => "a provider behind the service cannot be reached; try again later".to_owned(),
             Code::ProviderError => "a provider behind the service failed".to_owned(),
+            Code::InsufficientStorage => "the store is full; reading and deleting still work".to_owned(),
+            Code::ArtifactDamaged => "the stored bytes are damaged or missing; trying again does not help".to_owned(),
             Code::Internal => "something went wrong inside the service".to_owned(),
             _ => match self {
                 Self::Policy(policy::Error::Body(BodyError::WrongDigest { actual })) => {
@@ -154,8 +156,11 @@ fn policy_code(error: &policy::Error) -> Code {
         policy::Error::Fault(fault) => match fault.kind {
             FaultKind::Unavailable => Code::ProviderUnavailable,
             FaultKind::Broken => Code::ProviderError,
+            FaultKind::Full => Code::InsufficientStorage,
+            FaultKind::Damaged => Code::ArtifactDamaged,
         },
-        policy::Error::OtherProvider { .. } | policy::Error::ContentMissing { .. } => Code::ProviderError,
+        policy::Error::OtherProvider { .. } => Code::ProviderError,
+        policy::Error::ContentMissing { .. } => Code::ArtifactDamaged,
         policy::Error::Interrupted => Code::Overloaded,
     }
 }

@@ -41,12 +41,13 @@ struct Route {
 }
 
 impl Metrics {
-    /// Figures that all stand at zero.
-    pub(super) fn new() -> Self {
+    /// Figures of the requests, beside those that `others` register.
+    pub(super) fn new(others: impl FnOnce(&mut Registry)) -> Self {
         let requests = Family::<Request, Counter>::default();
         let durations = Family::<Route, Histogram>::new_with_constructor(|| Histogram::new(BUCKETS));
         let in_flight = Gauge::default();
         let mut registry = Registry::with_prefix("artifactd");
+        others(&mut registry);
         registry.register("http_requests", "Requests answered", requests.clone());
         registry.register_with_unit(
             "http_request_duration",

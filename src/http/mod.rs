@@ -70,15 +70,15 @@ impl AppState {
     ) -> Self {
         let signing = Arc::new(signing);
         let shared = Shared {
-            service,
             authenticator: Arc::new(authenticator),
             signer: UrlSigner::new(Arc::clone(&signing)),
             signing,
             gate,
             bodies: Budget::new(budget::DEFAULT_BYTES),
-            metrics: Metrics::new(),
             readiness: Readiness::default(),
+            metrics: Metrics::new(|registry| service.register(registry)),
             public_url: public_url.map(Into::into),
+            service,
         };
         Self(Arc::new(shared))
     }

@@ -29,7 +29,7 @@ use super::problem::Problem;
         InvalidRequest, Unauthenticated, AccessDenied, ArtifactNotFound, ArtifactExpired, SessionNotFound, UploadNotFound,
         UploadIncomplete, Conflict,
         PreconditionFailed, PayloadTooLarge, UnsupportedMediaType, RangeNotSatisfiable, DigestMismatch, RequestTimeout,
-        InternalError, ProviderError, ServiceUnavailable
+        InternalError, ProviderError, ServiceUnavailable, InsufficientStorage
     )),
     tags(
         (name = "artifacts", description = "Store, read, change and delete files"),
@@ -103,6 +103,7 @@ impl IntoResponses for UsualErrorsWithBody {
             (408, "RequestTimeout"),
             (413, "PayloadTooLarge"),
             (415, "UnsupportedMediaType"),
+            (507, "InsufficientStorage"),
         ]));
         responses
     }
@@ -170,11 +171,14 @@ error_responses! {
     RequestTimeout 408 "request_timeout" "Request timeout" "the request body stalled":
         "`request_timeout`: the body came too slowly; nothing was kept."
     InternalError 500 "internal" "Internal error" "something went wrong inside the service":
-        "`internal`: a bug; the log has more under the `request_id`."
+        "`internal`: a bug; the log has more under the `request_id`. `artifact_damaged`: the stored bytes are not those \
+         that were stored, or are gone; trying again does not help."
     ProviderError 502 "provider_error" "Provider error" "a provider behind the service failed":
         "`provider_error`: the storage or metadata provider gave an answer of no use."
     ServiceUnavailable 503 "provider_unavailable" "Provider unavailable" "a provider behind the service cannot be reached":
         "`provider_unavailable` or `overloaded`: try again after `Retry-After` seconds."
+    InsufficientStorage 507 "insufficient_storage" "Insufficient storage" "the store is full; reading and deleting still work":
+        "`insufficient_storage`: the store has no room; nothing was kept. Reading and deleting go on."
 }
 
 #[cfg(test)]

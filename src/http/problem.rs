@@ -113,6 +113,10 @@ pub(super) enum Code {
     ProviderUnavailable,
     /// A provider's answer is of no use.
     ProviderError,
+    /// The store has no room.
+    InsufficientStorage,
+    /// The bytes are not those that were stored, or are gone.
+    ArtifactDamaged,
     /// Too many requests at once, or the service is stopping.
     Overloaded,
     /// A bug.
@@ -140,7 +144,8 @@ impl Code {
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::ProviderUnavailable | Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
             Self::ProviderError => StatusCode::BAD_GATEWAY,
-            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::InsufficientStorage => StatusCode::INSUFFICIENT_STORAGE,
+            Self::ArtifactDamaged | Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -165,6 +170,8 @@ impl Code {
             Self::RequestTimeout => "Request timeout",
             Self::ProviderUnavailable => "Provider unavailable",
             Self::ProviderError => "Provider error",
+            Self::InsufficientStorage => "Insufficient storage",
+            Self::ArtifactDamaged => "Artifact damaged",
             Self::Overloaded => "Overloaded",
             Self::Internal => "Internal error",
         }

@@ -15,6 +15,7 @@ mod search;
 mod sqlite;
 
 use async_trait::async_trait;
+use prometheus_client::registry::Registry;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::artifact::Artifact;
@@ -45,6 +46,9 @@ pub use self::sqlite::SqliteMetadata;
 pub trait MetadataStore: Send + Sync + 'static {
     /// The name in the configuration.
     fn name(&self) -> &'static str;
+
+    /// Adds the provider's own figures, if it has any, to those that a monitoring system reads.
+    fn register(&self, _: &mut Registry) {}
 
     /// Asks the provider for an answer, without changing anything.
     async fn ping(&self) -> Result<(), Fault>;

@@ -36,6 +36,7 @@ mod uploads;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use prometheus_client::registry::Registry;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
@@ -98,6 +99,11 @@ impl Service {
     /// The rules in force.
     pub fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// Adds the figures of this service and its providers to those that a monitoring system reads.
+    pub fn register(&self, registry: &mut Registry) {
+        self.metadata.register(registry);
     }
 
     /// What time it is.

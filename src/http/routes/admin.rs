@@ -94,7 +94,8 @@ pub(in crate::http) struct ProviderView {
     /// Its name.
     #[schema(example = "s3")]
     provider: &'static str,
-    /// `ok`; `unavailable`: it does not answer; `broken`: it answers, and not as it should. The log says more.
+    /// `ok`; `unavailable`: it does not answer; `full`: it has no room; `broken`: it answers, and not as it should.
+    /// The log says more.
     #[schema(example = "ok")]
     status: &'static str,
     /// How long writing, reading and removing took together, in milliseconds.
@@ -107,8 +108,11 @@ impl From<Checked> for ProviderView {
         let milliseconds = result.as_ref().ok().map(|took| took.as_secs_f64() * 1000.0);
         let status = match result {
             Ok(_) => "ok",
-            Err(fault) if fault.kind == FaultKind::Unavailable => "unavailable",
-            Err(_) => "broken",
+            Err(fault) => match fault.kind {
+                FaultKind::Unavailable => "unavailable",
+                FaultKind::Full => "full",
+                FaultKind::Broken | FaultKind::Damaged => "broken",
+            },
         };
         Self { role, provider, status, milliseconds }
     }
