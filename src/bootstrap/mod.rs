@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::http::HeaderValue;
+use prometheus_client::registry::Registry;
 
 use crate::auth::{AuthOptions, Authenticator, ClaimNames, KeyError, KeySource};
 use crate::clock::SystemClock;
@@ -103,12 +104,17 @@ pub fn authenticator(auth: AuthOptions) -> Result<Authenticator, StartError> {
     Ok(Authenticator::new(auth, Arc::new(SystemClock))?)
 }
 
-/// The whole service, and the door through which its requests come.
-pub fn router(config: &Config, service: Service, auth: AuthOptions) -> Result<(Router, Gate), StartError> {
+/// The whole service, and the door through which its requests come. Its figures stand beside those that `figures` adds.
+pub fn router(
+    config: &Config,
+    service: Service,
+    auth: AuthOptions,
+    figures: impl FnOnce(&mut Registry),
+) -> Result<(Router, Gate), StartError> {
     let gate = Gate::new(config.limits.max_concurrent_requests);
     let public_url = config.server.public_url.as_ref().map(|url| url.expose().as_str().trim_end_matches('/'));
     let signing = signing_keys(config)?;
-    let state = AppState::new(service, authenticator(auth)?, signing, gate.clone(), public_url);
+    let state = AppState::new(service, authenticator(auth)?, signing, gate.clone(), public_url).with_figures(figures);
     let origins = match &config.server.cors {
         CorsOrigins::Any => AllowedOrigins::Any,
         CorsOrigins::Only(origins) if origins.is_empty() => AllowedOrigins::None,

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use super::failed;
+use super::terminal::{complain, say};
 use crate::bootstrap;
 use crate::config::{Config, CorsOrigins};
 use crate::storage::s3::{ABANDONED_AFTER_DAYS, Applied, BucketSetup};
@@ -23,7 +24,7 @@ pub(super) async fn run(config: &Config, action: BucketAction) -> ExitCode {
         Err(error) => return failed(&error),
     };
     if buckets.is_empty() {
-        eprintln!("artifactd: there is no bucket to set up: bytes are not kept with s3 or ibm_cos");
+        complain!("artifactd: there is no bucket to set up: bytes are not kept with s3 or ibm_cos");
         return ExitCode::FAILURE;
     }
     let origins = match &config.server.cors {
@@ -31,7 +32,7 @@ pub(super) async fn run(config: &Config, action: BucketAction) -> ExitCode {
         CorsOrigins::Only(origins) => origins.clone(),
     };
     for storage in buckets {
-        println!("bucket {}", storage.bucket());
+        say!("bucket {}", storage.bucket());
         match storage.set_up_bucket(&origins).await {
             Ok(setup) => print(setup, &origins),
             Err(fault) => return failed(&fault),
@@ -41,12 +42,12 @@ pub(super) async fn run(config: &Config, action: BucketAction) -> ExitCode {
 }
 
 fn print(setup: BucketSetup, origins: &[String]) {
-    println!("  bucket     {}", if setup.created { "created" } else { "was there" });
+    say!("  bucket     {}", if setup.created { "created" } else { "was there" });
     let cors = format!("signed URLs can be used by pages of {}", origins.join(", "));
-    println!("  CORS       {}", outcome(setup.cors, &cors));
+    say!("  CORS       {}", outcome(setup.cors, &cors));
     let lifecycle = format!("removed when not completed after {ABANDONED_AFTER_DAYS} days");
-    println!("  multipart  {}", outcome(setup.incomplete_uploads, &lifecycle));
-    println!("  pending    {}", outcome(setup.pending, &lifecycle));
+    say!("  multipart  {}", outcome(setup.incomplete_uploads, &lifecycle));
+    say!("  pending    {}", outcome(setup.pending, &lifecycle));
 }
 
 fn outcome(applied: Applied, rule: &str) -> String {

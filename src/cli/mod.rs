@@ -1,8 +1,8 @@
 //! The command line: `serve` (the default), `token`, `check`, `sweep`, `bucket`, `env`, `openapi`, `healthcheck`.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is where the program speaks to its user")]
 
 mod banner;
 mod bucket;
+mod terminal;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use tokio::net::TcpListener;
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 
 use self::bucket::BucketAction;
+use self::terminal::{announce, answer, complain, say};
 use crate::auth::{TokenRequest, mint};
 use crate::bootstrap::{self, StartError};
 use crate::clock::{Clock as _, SystemClock};
@@ -21,9 +22,12 @@ use crate::domain::Invalid;
 use crate::domain::id::{SandboxId, SessionId, UserId};
 use crate::domain::ttl::Ttl;
 use crate::fault::Chain;
+use crate::telemetry::Log;
 use crate::{config, http, lifecycle, server, telemetry};
 
 const HEALTHCHECK_TIMEOUT: Duration = Duration::from_secs(4);
+/// When all is done, threads of the runtime get so long to end.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Stores files ("artifacts") for AI apps, MCP servers, front ends and back ends.
 ///
@@ -91,18 +95,19 @@ pub fn run() -> ExitCode {
     let config = match Config::load(std::env::vars_os(), Some(Path::new(".env"))) {
         Ok(config) => config,
         Err(errors) => {
-            eprintln!("artifactd: the configuration is not valid\n{errors}");
+            complain!("artifactd: the configuration is not valid\n{errors}");
             return ExitCode::FAILURE;
         }
     };
-    telemetry::start(&config.logging);
+    // Until all is said and done: it is dropped last.
+    let log = telemetry::start(&config.logging);
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error),
     };
-    runtime.block_on(async {
+    let code = runtime.block_on(async {
         let done = match action {
-            Action::Serve => serve(&config).await,
+            Action::Serve => serve(&config, &log).await,
             Action::Token(arguments) => return token(&config, arguments),
             Action::Check => return check(&config).await,
             Action::Sweep { orphans } => return sweep(&config, orphans).await,
@@ -111,15 +116,18 @@ pub fn run() -> ExitCode {
             Action::Openapi | Action::Env => Ok(()),
         };
         done.map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS)
-    })
+    });
+    // What hangs in the system, such as a disk that does not answer, cannot be ended and is not waited for.
+    runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
+    code
 }
 
 fn failed(error: &(dyn std::error::Error + 'static)) -> ExitCode {
-    eprintln!("artifactd: {}", Chain(error));
+    complain!("artifactd: {}", Chain(error));
     ExitCode::FAILURE
 }
 
-async fn serve(config: &Config) -> Result<(), StartError> {
+async fn serve(config: &Config, log: &Log) -> Result<(), StartError> {
     // Each connection takes a file descriptor, and many systems allow few unless asked for more.
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         warn!(%error, "the limit of open files could not be raised");
@@ -129,11 +137,13 @@ async fn serve(config: &Config) -> Result<(), StartError> {
         warn!("AUTH_AUDIENCE is not set: every token that the issuer of the keys signs for anyone may read and write");
     }
     let service = bootstrap::service(config).await?;
-    let (router, gate) = bootstrap::router(config, service.clone(), auth.clone())?;
+    let (router, gate) = bootstrap::router(config, service.clone(), auth.clone(), |registry| log.register(registry))?;
     let address = config.server.bind;
     let listener = TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })?;
-    let stop = lifecycle::stop_on_signals()?;
-    println!("{}", banner::text(config, &auth, listener.local_addr()?));
+    let stop = lifecycle::stop_on_signals(log.outlet())?;
+    let address = listener.local_addr()?;
+    announce(banner::text(config, &auth, address));
+    info!(%address, "listening");
     let sweeper = tokio::spawn(service.clone().sweep_every(config.limits.sweep_interval, stop.clone()));
     // Changes whose callers have gone, and the sweep under way, are waited for, too.
     let background = async move {
@@ -154,10 +164,7 @@ fn token(config: &Config, arguments: TokenArguments) -> ExitCode {
         Err(error) => return failed(&error),
     };
     match mint(&options, &request, SystemClock.now()) {
-        Ok(token) => {
-            println!("{token}");
-            ExitCode::SUCCESS
-        }
+        Ok(token) => answer(token),
         Err(error) => failed(&error),
     }
 }
@@ -166,10 +173,10 @@ async fn check(config: &Config) -> ExitCode {
     let mut ok = true;
     let mut report = |line: Result<String, String>| {
         ok &= line.is_ok();
-        println!("{}", line.unwrap_or_else(|problem| problem));
+        say!("{}", line.unwrap_or_else(|problem| problem));
     };
     for line in config.redacted() {
-        println!("{line}");
+        say!("{line}");
     }
     report(match bootstrap::auth_options(config).and_then(|auth| bootstrap::authenticator(auth).map(drop)) {
         Ok(()) => Ok("ok      keys of tokens".to_owned()),
@@ -197,13 +204,16 @@ async fn sweep(config: &Config, orphans: bool) -> ExitCode {
     };
     let now = SystemClock.now();
     let swept = service.sweep(now).await;
-    println!(
+    say!(
         "removed {} expired artifacts, {} ended sessions, {} replaced contents, {} abandoned uploads",
-        swept.artifacts, swept.sessions, swept.garbage, swept.abandoned
+        swept.artifacts,
+        swept.sessions,
+        swept.garbage,
+        swept.abandoned
     );
     if orphans {
         match service.sweep_orphans(now).await {
-            Ok(count) => println!("removed {count} orphans"),
+            Ok(count) => say!("removed {count} orphans"),
             Err(error) => return failed(&error),
         }
     }
@@ -211,16 +221,12 @@ async fn sweep(config: &Config, orphans: bool) -> ExitCode {
 }
 
 fn env() -> ExitCode {
-    print!("{}", config::env_example());
-    ExitCode::SUCCESS
+    answer(config::env_example().trim_end_matches('\n'))
 }
 
 fn openapi() -> ExitCode {
     match http::openapi().to_pretty_json() {
-        Ok(document) => {
-            println!("{document}");
-            ExitCode::SUCCESS
-        }
+        Ok(document) => answer(document),
         Err(error) => failed(&error),
     }
 }

@@ -24,6 +24,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::{from_fn, from_fn_with_state};
+use prometheus_client::registry::Registry;
 use tower::util::option_layer;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, Any, CorsLayer, ExposeHeaders};
@@ -86,6 +87,16 @@ impl AppState {
     /// The same with so many bytes for all request bodies that are held in memory at the same time.
     pub fn with_body_memory(self, bytes: usize) -> Self {
         Self(Arc::new(Shared { bodies: Budget::new(bytes), ..Arc::unwrap_or_clone(self.0) }))
+    }
+
+    /// The same with figures of other rooms beside its own.
+    pub fn with_figures(self, others: impl FnOnce(&mut Registry)) -> Self {
+        let shared = Arc::unwrap_or_clone(self.0);
+        let metrics = Metrics::new(|registry| {
+            shared.service.register(registry);
+            others(registry);
+        });
+        Self(Arc::new(Shared { metrics, ..shared }))
     }
 
     /// The `Location` field of something new at `path`.

@@ -8,6 +8,7 @@ mod commands;
 mod drain;
 mod durability;
 mod jwks;
+mod log;
 mod secrets;
 mod sockets;
 mod start;

@@ -26,11 +26,17 @@ pub(crate) struct Ended {
 }
 
 impl Process {
-    pub(super) fn spawn(mut command: Command) -> Self {
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let stdout = Output::of(child.stdout.take().unwrap());
-        let stderr = Output::of(child.stderr.take().unwrap());
+    pub(super) fn spawn(command: Command) -> Self {
+        Self::spawn_printing_to(command, Stdio::piped(), Stdio::piped())
+    }
+
+    /// What it prints to anything but a pipe of ours is not seen.
+    pub(super) fn spawn_printing_to(mut command: Command, stdout: Stdio, stderr: Stdio) -> Self {
+        let mut child = command.stdin(Stdio::null()).stdout(stdout).stderr(stderr).spawn().unwrap();
+        // Ours are those that the child does not have any more.
+        drop(command);
+        let stdout = child.stdout.take().map_or_else(|| Output::of(std::io::empty()), Output::of);
+        let stderr = child.stderr.take().map_or_else(|| Output::of(std::io::empty()), Output::of);
         Self { child, stdout, stderr }
     }
 

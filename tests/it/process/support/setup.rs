@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use tempfile::TempDir;
@@ -83,10 +83,19 @@ impl Setup {
 
     /// Starts the program with these arguments.
     pub(crate) fn spawn(&self, arguments: &[&str]) -> Process {
+        Process::spawn(self.command(arguments))
+    }
+
+    /// Starts the program with standard output and standard error of the test's choice.
+    pub(crate) fn spawn_printing_to(&self, arguments: &[&str], stdout: Stdio, stderr: Stdio) -> Process {
+        Process::spawn_printing_to(self.command(arguments), stdout, stderr)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_artifactd"));
         command.args(arguments).current_dir(self.folder.path()).env_clear();
         command.envs(std::env::var_os("PATH").map(|path| ("PATH", path))).envs(&self.variables);
-        Process::spawn(command)
+        command
     }
 
     /// Runs the program to its end.
@@ -97,6 +106,11 @@ impl Setup {
     /// Starts the service.
     pub(crate) fn start(&self) -> Server {
         Server::listening(self.spawn(&[]), Arc::clone(&self.folder))
+    }
+
+    /// Starts the service with its log going to `stderr`.
+    pub(crate) fn start_logging_to(&self, stderr: Stdio) -> Server {
+        Server::listening(self.spawn_printing_to(&[], Stdio::piped(), stderr), Arc::clone(&self.folder))
     }
 
     /// A token as `artifactd token` prints it.
