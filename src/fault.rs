@@ -1,6 +1,9 @@
 //! What a provider says when it could not do what it was asked to.
 
 use std::fmt;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 /// The cause of a [`Fault`].
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;
@@ -53,6 +56,36 @@ impl Fault {
     /// What the provider has is not what was stored.
     pub fn damaged(provider: &'static str, operation: &'static str, source: impl Into<Cause>) -> Self {
         Self { provider, operation, kind: FaultKind::Damaged, source: source.into() }
+    }
+}
+
+/// Whether a provider has just refused something for lack of room.
+///
+/// That it could not store something large says little about something small, and the other way round. So a refusal
+/// counts for a while, unless something was removed since.
+#[derive(Debug, Default)]
+pub struct Fullness(Mutex<Option<Instant>>);
+
+impl Fullness {
+    /// For how long a refusal counts: as long as it takes until the provider is tried out anew.
+    const COUNTS_FOR: Duration = Duration::from_secs(30);
+
+    /// Notes a refusal, if that is what `fault` is, and passes it on.
+    pub fn noting(&self, fault: Fault) -> Fault {
+        if fault.kind == FaultKind::Full {
+            *self.0.lock() = Some(Instant::now());
+        }
+        fault
+    }
+
+    /// Notes that something was removed.
+    pub fn removed(&self) {
+        *self.0.lock() = None;
+    }
+
+    /// Whether something was refused a moment ago.
+    pub fn is_full(&self) -> bool {
+        self.0.lock().is_some_and(|at| at.elapsed() < Self::COUNTS_FOR)
     }
 }
 

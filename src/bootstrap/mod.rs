@@ -114,7 +114,9 @@ pub fn router(
     let gate = Gate::new(config.limits.max_concurrent_requests);
     let public_url = config.server.public_url.as_ref().map(|url| url.expose().as_str().trim_end_matches('/'));
     let signing = signing_keys(config)?;
-    let state = AppState::new(service, authenticator(auth)?, signing, gate.clone(), public_url).with_figures(figures);
+    let state = AppState::new(service, authenticator(auth)?, signing, gate.clone(), public_url)
+        .with_figures(figures)
+        .with_writes_required(config.readiness.requires_writes);
     let origins = match &config.server.cors {
         CorsOrigins::Any => AllowedOrigins::Any,
         CorsOrigins::Only(origins) if origins.is_empty() => AllowedOrigins::None,

@@ -145,6 +145,7 @@ async fn serve(config: &Config, log: &Log) -> Result<(), StartError> {
     announce(banner::text(config, &auth, address));
     info!(%address, "listening");
     let sweeper = tokio::spawn(service.clone().sweep_every(config.limits.sweep_interval, stop.clone()));
+    tokio::spawn(service.clone().try_writing_every(config.readiness.write_interval, stop.clone()));
     // Changes whose callers have gone, and the sweep under way, are waited for, too.
     let background = async move {
         service.drained().await;

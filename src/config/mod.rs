@@ -10,6 +10,7 @@ mod limits;
 mod logging;
 mod metadata;
 mod parse;
+mod readiness;
 mod server;
 mod setting;
 mod signing;
@@ -29,6 +30,7 @@ pub use limits::LimitsConfig;
 pub use logging::{LogFormat, LoggingConfig};
 pub use metadata::MetadataConfig;
 pub use parse::ServiceUrl;
+pub use readiness::ReadinessConfig;
 pub use server::{CorsOrigins, ServerConfig};
 pub use setting::{Default, Section, Setting, Visibility};
 pub use signing::SigningConfig;
@@ -38,13 +40,14 @@ use server::CONFIG_FILE_SETTING as CONFIG_FILE;
 use values::{Reported, Values};
 
 /// Every setting there is, by section.
-pub const SECTIONS: [Section; 7] = [
+pub const SECTIONS: [Section; 8] = [
     server::SECTION,
     auth::SECTION,
     signing::SECTION,
     storage::SECTION,
     metadata::SECTION,
     limits::SECTION,
+    readiness::SECTION,
     logging::SECTION,
 ];
 
@@ -67,6 +70,8 @@ pub struct Config {
     pub metadata: MetadataConfig,
     /// How long things live and how large they may be.
     pub limits: LimitsConfig,
+    /// What a readiness probe is told.
+    pub readiness: ReadinessConfig,
     /// What is logged and how.
     pub logging: LoggingConfig,
     listing: Vec<(&'static str, String)>,
@@ -104,6 +109,7 @@ impl Config {
         let storage = StorageConfigs::read(values, &data_dir);
         let metadata = MetadataConfig::read(values, &data_dir);
         let limits = LimitsConfig::read(values);
+        let readiness = ReadinessConfig::read(values);
         let logging = LoggingConfig::read(values);
         let (server, auth) = (server?, auth?);
         if !server.is_loopback() && !auth.is_configured() {
@@ -122,8 +128,8 @@ impl Config {
                 return Err(values.reject(&metadata::SQLITE_PATH_SETTING, problem));
             }
         }
-        let (signing, limits, logging) = (signing?, limits?, logging?);
-        Ok(Self { server, auth, signing, storage, metadata, limits, logging, listing: Vec::new() })
+        let (signing, limits, readiness, logging) = (signing?, limits?, readiness?, logging?);
+        Ok(Self { server, auth, signing, storage, metadata, limits, readiness, logging, listing: Vec::new() })
     }
 
     /// Whether there is a key to verify tokens with. If not, the server listens on loopback only.

@@ -6,6 +6,7 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 
 use super::problem::{Code, FieldError, ItemProblem, Problem};
+use super::readiness::ConditionView;
 use super::signed_url::Refused;
 use crate::auth::AuthError;
 use crate::fault::{Chain, FaultKind};
@@ -72,9 +73,9 @@ pub enum ApiError {
     /// The service takes no new requests.
     #[error("the service is shutting down")]
     Draining,
-    /// A provider does not answer a probe; the log has the cause.
-    #[error("a provider does not answer")]
-    NotReady,
+    /// Not all that requests need is as it should be; the log has the cause.
+    #[error("a provider does not do what it should")]
+    NotReady(Vec<ConditionView>),
     /// A bug.
     #[error("a handler panicked: {0}")]
     Panic(String),
@@ -91,7 +92,7 @@ impl ApiError {
     pub(super) fn code(&self) -> Code {
         match self {
             Self::Policy(error) => policy_code(error),
-            Self::NotReady | Self::Auth(AuthError::KeysUnavailable) => Code::ProviderUnavailable,
+            Self::NotReady(_) | Self::Auth(AuthError::KeysUnavailable) => Code::ProviderUnavailable,
             Self::NoToken | Self::WrongScheme | Self::Auth(_) => Code::Unauthenticated,
             Self::SignedUrl(_) | Self::NotAsSigned(_) => Code::AccessDenied,
             Self::Invalid(_) | Self::Malformed(_) => Code::InvalidRequest,
@@ -195,7 +196,11 @@ impl LoggedCause {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let mut response = Problem::new(self.code(), self.detail(), self.field_errors()).into_response();
+        let mut problem = Problem::new(self.code(), self.detail(), self.field_errors());
+        if let Self::NotReady(conditions) = &self {
+            problem.conditions.clone_from(conditions);
+        }
+        let mut response = problem.into_response();
         let headers = response.headers_mut();
         match &self {
             // RFC 6750, section 3.1: a request without a token gets no error code.

@@ -76,7 +76,7 @@ impl AppState {
             signing,
             gate,
             bodies: Budget::new(budget::DEFAULT_BYTES),
-            readiness: Readiness::default(),
+            readiness: Readiness::new(true),
             metrics: Metrics::new(|registry| service.register(registry)),
             public_url: public_url.map(Into::into),
             service,
@@ -97,6 +97,11 @@ impl AppState {
             others(registry);
         });
         Self(Arc::new(Shared { metrics, ..shared }))
+    }
+
+    /// The same, ready without being able to write, too, unless `required`.
+    pub fn with_writes_required(self, required: bool) -> Self {
+        Self(Arc::new(Shared { readiness: Readiness::new(required), ..Arc::unwrap_or_clone(self.0) }))
     }
 
     /// The `Location` field of something new at `path`.

@@ -6,6 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::middleware::request_id;
+use super::readiness::ConditionView;
 
 /// The media type of every error answer.
 pub(super) const CONTENT_TYPE: &str = "application/problem+json";
@@ -35,6 +36,9 @@ pub(super) struct Problem {
     /// Which fields or parameters are wrong.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
+    /// When the service is not ready: what it needs, one by one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<ConditionView>,
 }
 
 /// What went wrong with one item of many: the members of a problem document that differ from one to another.
@@ -203,6 +207,7 @@ impl Problem {
             code,
             request_id: request_id::current(),
             errors,
+            conditions: Vec::new(),
         }
     }
 }

@@ -50,6 +50,11 @@ pub trait MetadataStore: Send + Sync + 'static {
     /// Adds the provider's own figures, if it has any, to those that a monitoring system reads.
     fn register(&self, _: &mut Registry) {}
 
+    /// Whether the provider has just refused something for lack of room, and nothing was removed since.
+    fn is_full(&self) -> bool {
+        false
+    }
+
     /// Asks the provider for an answer, without changing anything.
     async fn ping(&self) -> Result<(), Fault>;
 

@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use futures::future::try_join_all;
 use futures::{StreamExt as _, TryStreamExt as _};
 
 use super::Service;
@@ -30,14 +29,6 @@ pub struct Checked {
 }
 
 impl Service {
-    /// Asks all providers for an answer, without changing anything.
-    pub async fn ping(&self) -> Result<(), Fault> {
-        // A listing, unlike a look at one key, tells a missing bucket from an empty one.
-        let stores = self.stores.distinct().into_iter().map(|storage| storage.list("check/", None, 1));
-        let (metadata, stores) = tokio::join!(self.metadata.ping(), try_join_all(stores));
-        metadata.and(stores.map(drop))
-    }
-
     /// Uses each provider as the service does: what is written is read and removed again.
     pub async fn check(&self) -> Vec<Checked> {
         let mut checked = Vec::new();
@@ -72,7 +63,7 @@ impl Service {
         }
     }
 
-    async fn check_metadata(&self) -> Result<(), Fault> {
+    pub(super) async fn check_metadata(&self) -> Result<(), Fault> {
         let broken = |problem: &'static str| Fault::broken(self.metadata.name(), "checking", problem);
         let unusable = |error: Invalid| Fault::broken(self.metadata.name(), "checking", error);
         let now = self.clock.now();

@@ -18,6 +18,7 @@ mod copy;
 mod delete;
 mod error;
 mod expectation;
+mod health;
 mod idempotency;
 mod lifetime;
 mod meter;
@@ -46,6 +47,8 @@ use self::contents::Contents;
 pub use self::copy::{CopyRequest, MoveRequest};
 pub use self::error::Error;
 pub use self::expectation::Expectation;
+use self::health::Health;
+pub use self::health::{Condition, State};
 pub use self::idempotency::{BodyPrint, Claim, Claimed, Plan, SavedAnswer};
 pub use self::lifetime::Limits;
 pub use self::place::Incoming;
@@ -77,13 +80,14 @@ pub struct Shared {
     clock: Arc<dyn Clock>,
     limits: Limits,
     tasks: TaskTracker,
+    health: Health,
 }
 
 impl Service {
     /// A service over these providers.
     pub fn new(metadata: Arc<dyn MetadataStore>, stores: Stores, clock: Arc<dyn Clock>, limits: Limits) -> Self {
-        let (contents, tasks) = (Contents::default(), TaskTracker::new());
-        Self(Arc::new(Shared { metadata, stores, contents, clock, limits, tasks }))
+        let (contents, tasks, health) = (Contents::default(), TaskTracker::new(), Health::default());
+        Self(Arc::new(Shared { metadata, stores, contents, clock, limits, tasks, health }))
     }
 
     /// The store as `principal` may use it, in the session that the caller has named, if any.
@@ -104,6 +108,7 @@ impl Service {
     /// Adds the figures of this service and its providers to those that a monitoring system reads.
     pub fn register(&self, registry: &mut Registry) {
         self.metadata.register(registry);
+        self.health.register(registry);
     }
 
     /// What time it is.

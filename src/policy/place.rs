@@ -12,7 +12,7 @@ use crate::domain::artifact::{Artifact, Content};
 use crate::domain::digest::{Sha256Digest, Sha256Hasher};
 use crate::domain::grid::{GridKey, Revision};
 use crate::domain::media_type::MediaType;
-use crate::fault::{Chain, Fault};
+use crate::fault::{Chain, Fault, FaultKind};
 use crate::storage::{BodyError, ByteStream, Key, PutError, PutOptions, Storage, exactly};
 
 /// Bytes on their way from a caller.
@@ -150,10 +150,11 @@ impl Place {
         Content { revision, bytes, sha256: Some(sha256), store_etag, provider: self.storage.name().to_owned() }
     }
 
-    /// Removes bytes whose record was certainly not committed. A fault does not tell: bytes without a
-    /// record do less harm than a record without bytes.
+    /// Removes bytes whose record was certainly not committed. A fault does not tell, unless there was no room: bytes
+    /// without a record do less harm than a record without bytes.
     pub(super) async fn discard_if_refused(&self, committed: &Result<Artifact, Error>) {
-        if committed.as_ref().is_err_and(|error| !matches!(error, Error::Fault(_))) {
+        let is_certain = |error: &Error| !matches!(error, Error::Fault(fault) if fault.kind != FaultKind::Full);
+        if committed.as_ref().is_err_and(is_certain) {
             self.discard().await;
         }
     }

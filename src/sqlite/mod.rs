@@ -21,7 +21,7 @@ use self::epoch::Epochs;
 pub(crate) use self::migrate::Migration;
 use self::reader::Readers;
 use self::writer::Writer;
-use crate::fault::{Cause, Fault, FaultKind};
+use crate::fault::{Cause, Fault, FaultKind, Fullness};
 use crate::files::{create_private_dir, open_private_file};
 
 /// How long a statement waits for another process that holds the lock.
@@ -39,6 +39,7 @@ pub(crate) struct Database {
     writer: Writer,
     readers: Readers,
     epochs: Arc<Epochs>,
+    fullness: Fullness,
 }
 
 impl Database {
@@ -56,12 +57,17 @@ impl Database {
         let readers = Readers::open(path).map_err(|source| fault(source.into()))?;
         let epochs = Arc::new(Epochs::of(path).map_err(|source| fault(source.into()))?);
         let writer = Writer::start(connection, Arc::clone(&epochs)).map_err(|source| fault(source.into()))?;
-        Ok(Self { provider, writer, readers, epochs })
+        Ok(Self { provider, writer, readers, epochs, fullness: Fullness::default() })
     }
 
     /// Names the time since another process has last changed the database; `None` while one may be doing so.
     pub(crate) fn epoch(&self) -> Option<Epoch> {
         self.epochs.current()
+    }
+
+    /// Whether something was just refused for lack of room.
+    pub(crate) fn is_full(&self) -> bool {
+        self.fullness.is_full()
     }
 
     /// Runs `job` in a transaction and answers when it is committed. Jobs that wait at the same time
@@ -94,12 +100,12 @@ impl Database {
 
     fn fault(&self, operation: &'static str, error: Error) -> Fault {
         let kind = match &error {
-            Error::Sqlite(error) if is_transient(error) => FaultKind::Unavailable,
-            Error::Commit(error) if is_transient(error) => FaultKind::Unavailable,
+            Error::Sqlite(error) => kind_of(error),
+            Error::Commit(error) => kind_of(error),
             Error::Closed | Error::Lost => FaultKind::Unavailable,
-            Error::Sqlite(_) | Error::Commit(_) | Error::Panicked => FaultKind::Broken,
+            Error::Panicked => FaultKind::Broken,
         };
-        Fault { provider: self.provider, operation, kind, source: error.into() }
+        self.fullness.noting(Fault { provider: self.provider, operation, kind, source: error.into() })
     }
 }
 
@@ -125,9 +131,17 @@ fn switch_to_wal(connection: &Connection) -> rusqlite::Result<()> {
     }
 }
 
+fn kind_of(error: &rusqlite::Error) -> FaultKind {
+    match error.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::DiskFull) => FaultKind::Full,
+        _ if is_transient(error) => FaultKind::Unavailable,
+        _ => FaultKind::Broken,
+    }
+}
+
 fn is_transient(error: &rusqlite::Error) -> bool {
-    use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked, DiskFull};
-    matches!(error.sqlite_error_code(), Some(DatabaseBusy | DatabaseLocked | DiskFull))
+    use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
+    matches!(error.sqlite_error_code(), Some(DatabaseBusy | DatabaseLocked))
 }
 
 /// Why a job has no result.

@@ -48,6 +48,11 @@ pub trait Storage: Send + Sync + 'static {
     /// The name in the configuration.
     fn name(&self) -> &'static str;
 
+    /// Whether the provider has just refused something for lack of room, and nothing was removed since.
+    fn is_full(&self) -> bool {
+        false
+    }
+
     /// Stores `body` under `key`, in place of what may be there.
     async fn put(&self, key: &Key, body: Body<'_>, options: &PutOptions) -> Result<Stored, PutError>;
 

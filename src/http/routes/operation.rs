@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -11,6 +11,7 @@ use crate::http::AppState;
 use crate::http::error::ApiError;
 use crate::http::metrics::CONTENT_TYPE;
 use crate::http::openapi::ServiceUnavailable;
+use crate::http::readiness::Ready;
 
 /// A state in one word.
 #[derive(Serialize, ToSchema)]
@@ -34,23 +35,24 @@ pub(super) async fn healthz() -> Json<Status> {
     OK
 }
 
-/// Tell whether requests can be served: all providers answer, and the service is not stopping
+/// Tell whether requests can be served: all providers do what they should, and the service is not stopping
+///
+/// A store that is full does not count: reading and deleting go on. `status` and `conditions` say so.
 #[utoipa::path(
     get,
     path = "/readyz",
     tag = "operation",
     security(()),
     responses(
-        (status = 200, description = "They can.", body = Status),
+        (status = 200, description = "They can.", body = Ready),
         (status = 503, response = ServiceUnavailable),
     )
 )]
-pub(super) async fn readyz(State(state): State<AppState>) -> Result<(StatusCode, Json<Status>), ApiError> {
+pub(super) async fn readyz(State(state): State<AppState>) -> Result<Json<Ready>, ApiError> {
     if state.gate.is_closed() {
         return Err(ApiError::Draining);
     }
-    state.readiness.check(&state.service).await?;
-    Ok((StatusCode::OK, OK))
+    Ok(Json(state.readiness.check(&state.service).await?))
 }
 
 /// What runs here.
@@ -86,6 +88,8 @@ pub(super) async fn version() -> Json<Version> {
         content_type = "application/openmetrics-text"))
 )]
 pub(super) async fn metrics(State(state): State<AppState>) -> Result<Response, ApiError> {
+    // Some of them are known by asking only.
+    let _ = state.service.known_conditions();
     let figures = state.metrics.encode(state.gate.in_flight());
     let figures = figures.map_err(|error| ApiError::Panic(error.to_string()))?;
     Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], figures).into_response())

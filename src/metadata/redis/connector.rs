@@ -16,14 +16,17 @@ use tokio::time::timeout;
 
 use super::NAME;
 use super::scripts::Script;
-use crate::fault::{Cause, Fault, FaultKind};
+use crate::fault::{Cause, Fault, FaultKind, Fullness};
 
 /// Enough to keep one Redis busy, and few enough for many instances of the service to share it.
 const CONNECTIONS: usize = 32;
 
 /// What a server says that will be able to answer later.
 const TRANSIENT_CODES: &[&str] =
-    &["BUSY", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "MISCONF", "NOREPLICAS", "OOM", "READONLY", "TRYAGAIN"];
+    &["BUSY", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "MISCONF", "NOREPLICAS", "READONLY", "TRYAGAIN"];
+
+/// What a server says that has reached `maxmemory` and may evict nothing.
+const FULL_CODE: &str = "OOM";
 
 /// For how long a connection that has answered is good for a read. One that has died without a sign is
 /// found out by a ping, before it costs a read its deadline.
@@ -33,6 +36,7 @@ const TRUSTED_FOR: Duration = Duration::from_secs(1);
 pub(super) struct Connector {
     pool: Pool<Manager>,
     deadline: Duration,
+    fullness: Fullness,
 }
 
 /// Makes connections. Whether one still works is for the connector to find out.
@@ -73,7 +77,13 @@ impl Connector {
             deadpool_redis::Manager::new_with_config(info, config).map_err(|error| fault(OPERATION, error))?;
         // The last one back goes out first: what is in use stays trusted, the others rest.
         let pool = Pool::builder(Manager(manager)).max_size(CONNECTIONS).queue_mode(QueueMode::Lifo).build();
-        Ok(Self { pool: pool.map_err(|error| Fault::broken(NAME, "preparing the connections", error))?, deadline })
+        let pool = pool.map_err(|error| Fault::broken(NAME, "preparing the connections", error))?;
+        Ok(Self { pool, deadline, fullness: Fullness::default() })
+    }
+
+    /// Whether the server has lately refused something for lack of room.
+    pub(super) fn fullness(&self) -> &Fullness {
+        &self.fullness
     }
 
     /// Sends commands that may run twice in one go and reads their replies. A server runs them in their
@@ -115,7 +125,7 @@ impl Connector {
             commands.add_command(script.by_source(keys, args));
             reply = self.send(&mut link, &commands).await;
         }
-        let (value,): (i64,) = reply.map_err(|error| fault(operation, error))?;
+        let (value,): (i64,) = reply.map_err(|error| self.fullness.noting(fault(operation, error)))?;
         Ok(value)
     }
 
@@ -176,7 +186,13 @@ fn choose_crypto_provider() {
 }
 
 pub(super) fn fault(operation: &'static str, error: RedisError) -> Fault {
-    let kind = if is_transient(&error) { FaultKind::Unavailable } else { FaultKind::Broken };
+    let kind = if is_full(&error) {
+        FaultKind::Full
+    } else if is_transient(&error) {
+        FaultKind::Unavailable
+    } else {
+        FaultKind::Broken
+    };
     Fault { provider: NAME, operation, kind, source: Cause::from(error) }
 }
 
@@ -190,9 +206,20 @@ fn is_transient(error: &RedisError) -> bool {
     }
 }
 
+fn is_full(error: &RedisError) -> bool {
+    error.clone().into_server_errors().is_some_and(|errors| errors.iter().any(|(_, error)| code_of(error) == FULL_CODE))
+}
+
 fn is_busy(error: &ServerError) -> bool {
     let full = error.details().is_some_and(|details| details.starts_with("max number of clients"));
-    full || TRANSIENT_CODES.contains(&error.code())
+    full || TRANSIENT_CODES.contains(&code_of(error))
+}
+
+/// The code of an error. Before Redis 7, that of a command in a script stands in the text of another:
+/// `ERR Error running script (call to f_…): @user_script:28: -OOM command not allowed …`.
+fn code_of(error: &ServerError) -> &str {
+    let inner = error.details().and_then(|details| details.split_once(": -")?.1.split_whitespace().next());
+    inner.filter(|_| error.code() == "ERR").unwrap_or(error.code())
 }
 
 /// The pool is exhausted, or the server neither accepts nor refuses.
@@ -226,10 +253,21 @@ mod tests {
             "-BUSY Redis is busy running a script\r\n",
             "-READONLY You can't write against a read only replica.\r\n",
             "-CLUSTERDOWN The cluster is down\r\n",
-            "-OOM command not allowed when used memory > 'maxmemory'.\r\n",
             "-ERR max number of clients reached\r\n",
         ] {
             assert_eq!(kind_of(reply), FaultKind::Unavailable, "{reply}");
+        }
+    }
+
+    #[test]
+    fn a_server_without_memory_is_full_whatever_its_version_calls_that() {
+        for reply in [
+            "-OOM command not allowed when used memory > 'maxmemory'.\r\n",
+            "-OOM command not allowed when used memory > 'maxmemory'. script: 1a, on @user_script:28.\r\n",
+            "-ERR Error running script (call to f_1a): @user_script:28: @user_script: 28: -OOM command not allowed when \
+             used memory > 'maxmemory'.\r\n",
+        ] {
+            assert_eq!(kind_of(reply), FaultKind::Full, "{reply}");
         }
     }
 

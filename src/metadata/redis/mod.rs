@@ -71,6 +71,10 @@ impl MetadataStore for RedisMetadata {
         NAME
     }
 
+    fn is_full(&self) -> bool {
+        self.connector.fullness().is_full()
+    }
+
     async fn ping(&self) -> Result<(), Fault> {
         let mut commands = Pipeline::new();
         commands.cmd("PING").ignore();

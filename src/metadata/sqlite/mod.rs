@@ -89,6 +89,10 @@ impl MetadataStore for SqliteMetadata {
         NAME
     }
 
+    fn is_full(&self) -> bool {
+        self.database.is_full()
+    }
+
     async fn ping(&self) -> Result<(), Fault> {
         let job = |connection: &Connection| rows(connection, queries::PING, [], |_| Ok(()));
         self.database.read("answering a ping", job).await.map(drop)

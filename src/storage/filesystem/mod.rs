@@ -33,7 +33,7 @@ use super::batch::{Batch, Batches};
 use super::{Body, ByteStream, Key, ObjectInfo, PutError, PutOptions, Storage, Stored};
 use crate::clock::{Clock, SystemClock};
 use crate::domain::time::Timestamp;
-use crate::fault::{Cause, Fault};
+use crate::fault::{Cause, Fault, FaultKind, Fullness};
 use crate::files::create_private_dir;
 
 const NAME: &str = "filesystem";
@@ -45,6 +45,7 @@ pub struct FilesystemStorage {
     disk: Arc<Disk>,
     /// What small files are stored by, if the file system can sync several at once.
     group: Option<Arc<Group>>,
+    fullness: Fullness,
 }
 
 impl FilesystemStorage {
@@ -54,7 +55,7 @@ impl FilesystemStorage {
         let disk = Disk::open(root.into()).map_err(|error| fault("opening the folder", error))?;
         let (whole, disk) = (WholeFileSystem::of(disk.folders.root()), Arc::new(disk));
         let group = whole.map(|whole| Group::new(Arc::clone(&disk), whole));
-        Ok(Self { disk, group })
+        Ok(Self { disk, group, fullness: Fullness::default() })
     }
 
     /// Runs `job` on the blocking pool, beginning now.
@@ -70,17 +71,10 @@ impl FilesystemStorage {
         let disk = Arc::clone(&self.disk);
         blocking(operation, move || job(&disk))
     }
-}
-
-#[async_trait]
-impl Storage for FilesystemStorage {
-    fn name(&self) -> &'static str {
-        NAME
-    }
 
     /// What is written of a body that ends within one batch takes one trip to the blocking pool, from the creation
     /// of the file to the last sync. When that has begun, dropping the future no longer stops it.
-    async fn put(&self, key: &Key, body: Body<'_>, _: &PutOptions) -> Result<Stored, PutError> {
+    async fn write(&self, key: &Key, body: Body<'_>) -> Result<Stored, PutError> {
         let mut batches = Batches::new(body);
         let mut batch = batches.next(BATCH_BYTES).await?;
         let target = self.disk.path(key);
@@ -104,7 +98,24 @@ impl Storage for FilesystemStorage {
         .await?;
         Ok(Stored { etag: None })
     }
+}
 
+#[async_trait]
+impl Storage for FilesystemStorage {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn is_full(&self) -> bool {
+        self.fullness.is_full()
+    }
+
+    async fn put(&self, key: &Key, body: Body<'_>, _: &PutOptions) -> Result<Stored, PutError> {
+        self.write(key, body).await.map_err(|error| match error {
+            PutError::Fault(fault) => self.fullness.noting(fault).into(),
+            PutError::Body(_) => error,
+        })
+    }
     async fn get(&self, key: &Key, range: Option<Range<u64>>) -> Result<Option<ByteStream>, Fault> {
         let path = self.disk.path(key);
         if let Some((file, size)) = cached::open(&path) {
@@ -132,12 +143,15 @@ impl Storage for FilesystemStorage {
 
     async fn copy(&self, from: &Key, to: &Key, _: &PutOptions) -> Result<bool, Fault> {
         let (from, to) = (self.disk.path(from), self.disk.path(to));
-        self.on_disk("copying", move |disk| disk.copy(&from, &to)).await
+        let copied = self.on_disk("copying", move |disk| disk.copy(&from, &to)).await;
+        copied.map_err(|fault| self.fullness.noting(fault))
     }
 
     async fn delete(&self, key: &Key) -> Result<(), Fault> {
         let path = self.disk.path(key);
-        self.on_disk("deleting", move |disk| disk.delete(&path)).await
+        self.on_disk("deleting", move |disk| disk.delete(&path)).await?;
+        self.fullness.removed();
+        Ok(())
     }
 
     async fn list(&self, prefix: &str, after: Option<&Key>, limit: usize) -> Result<Vec<ObjectInfo>, Fault> {
@@ -263,8 +277,11 @@ where
 fn fault(operation: &'static str, error: io::Error) -> Fault {
     /// EMFILE and ENFILE: too many open files, in the process and in the system. They have no `ErrorKind`.
     const TOO_MANY_OPEN: [i32; 2] = [24, 23];
-    let passing = matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
-        || error.raw_os_error().is_some_and(|code| TOO_MANY_OPEN.contains(&code));
-    let source: Cause = error.into();
-    if passing { Fault::unavailable(NAME, operation, source) } else { Fault::broken(NAME, operation, source) }
+    let kind = match error.kind() {
+        // The same for bytes and for inodes.
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => FaultKind::Full,
+        _ if error.raw_os_error().is_some_and(|code| TOO_MANY_OPEN.contains(&code)) => FaultKind::Unavailable,
+        _ => FaultKind::Broken,
+    };
+    Fault { provider: NAME, operation, kind, source: Cause::from(error) }
 }

@@ -181,12 +181,17 @@ async fn where_links_cannot_be_made_bytes_are_copied() {
 }
 
 #[test]
-fn a_full_disk_is_worth_another_try_and_a_broken_one_is_not() {
+fn what_the_system_says_is_told_apart() {
     use crate::fault::FaultKind;
     let kind = |code| fault("writing", io::Error::from_raw_os_error(code)).kind;
-    let (eio, enfile, emfile, enospc) = (5, 23, 24, 28);
-    for code in [enfile, emfile, enospc] {
+    let (eio, enfile, emfile, enospc, erofs, edquot) = (5, 23, 24, 28, 30, 122);
+    for code in [enfile, emfile] {
         assert_eq!(kind(code), FaultKind::Unavailable);
     }
-    assert_eq!(kind(eio), FaultKind::Broken);
+    for code in [enospc, edquot] {
+        assert_eq!(kind(code), FaultKind::Full);
+    }
+    for code in [eio, erofs] {
+        assert_eq!(kind(code), FaultKind::Broken);
+    }
 }

@@ -9,6 +9,9 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use super::S3Storage;
 use crate::fault::{Fault, FaultKind};
 
+/// What stores such as Ceph and MinIO say, with different statuses, when a disk, a bucket or an account has no room.
+const FULL: &[&str] = &["InsufficientStorage", "QuotaExceeded", "XMinioAdminBucketQuotaExceeded", "XMinioStorageFull"];
+
 /// S3 said no. Its message comes from the server and is left out: some name the access key in it.
 #[derive(Debug, thiserror::Error)]
 #[error("S3 answered {status} {code}")]
@@ -46,7 +49,7 @@ impl S3Storage {
             }
             _ => error.into(),
         };
-        Fault { provider: self.provider, operation, kind, source }
+        self.fullness.noting(Fault { provider: self.provider, operation, kind, source })
     }
 }
 
@@ -60,6 +63,9 @@ fn kind<E: ProvideErrorMetadata + Error + 'static>(error: &SdkError<E, HttpRespo
         SdkError::DispatchFailure(_) if lacks_credentials(error) => FaultKind::Broken,
         SdkError::DispatchFailure(_) => FaultKind::Unavailable,
         SdkError::ServiceError(refusal) => {
+            if status(error) == Some(507) || refusal.err().code().is_some_and(|code| FULL.contains(&code)) {
+                return FaultKind::Full;
+            }
             let busy = matches!(status(error), Some(429 | 500..));
             // Some come with another status, or with 200 when they happen late.
             let says_so = matches!(refusal.err().code(), Some("SlowDown" | "InternalError" | "RequestTimeout"));

@@ -17,6 +17,7 @@ mod upload;
 
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -35,7 +36,7 @@ use futures::{StreamExt, stream};
 pub use self::bucket::{ABANDONED_AFTER_DAYS, Applied, BucketSetup};
 use super::{Body, ByteStream, Direct, Key, ObjectInfo, PutError, PutOptions, Storage, Stored};
 use crate::domain::time::Timestamp;
-use crate::fault::Fault;
+use crate::fault::{Fault, Fullness};
 use crate::secret::Secret;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -106,6 +107,7 @@ pub struct S3Storage {
     signer: Client,
     bucket: String,
     sse: Option<Sse>,
+    fullness: Arc<Fullness>,
 }
 
 impl S3Storage {
@@ -142,7 +144,14 @@ impl S3Storage {
             Some(url) => Client::from_conf(config.endpoint_url(folder(url)).build()),
             None => client.clone(),
         };
-        Ok(Self { provider: options.provider, client, signer, bucket: options.bucket, sse: options.sse })
+        Ok(Self {
+            provider: options.provider,
+            client,
+            signer,
+            bucket: options.bucket,
+            sse: options.sse,
+            fullness: Arc::default(),
+        })
     }
 
     /// The name of the bucket.
@@ -183,6 +192,10 @@ impl Storage for S3Storage {
         self.provider
     }
 
+    fn is_full(&self) -> bool {
+        self.fullness.is_full()
+    }
+
     async fn put(&self, key: &Key, body: Body<'_>, options: &PutOptions) -> Result<Stored, PutError> {
         put::put(self, key, body, options).await
     }
@@ -218,7 +231,9 @@ impl Storage for S3Storage {
     async fn delete(&self, key: &Key) -> Result<(), Fault> {
         let request = self.client.delete_object().bucket(&self.bucket).key(key.as_str());
         // Some stores say that there was nothing.
-        self.existing("deleting", request.send().await).map(drop)
+        self.existing("deleting", request.send().await)?;
+        self.fullness.removed();
+        Ok(())
     }
 
     async fn list(&self, prefix: &str, after: Option<&Key>, limit: usize) -> Result<Vec<ObjectInfo>, Fault> {

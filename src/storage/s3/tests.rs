@@ -2,6 +2,7 @@
 
 mod bucket;
 mod direct;
+mod full;
 mod scripted;
 
 use bytes::Bytes;

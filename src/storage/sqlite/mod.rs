@@ -52,6 +52,10 @@ impl Storage for SqliteStorage {
         NAME
     }
 
+    fn is_full(&self) -> bool {
+        self.database.is_full()
+    }
+
     /// When the last of the body has been handed to the database, dropping the future no longer stops it.
     async fn put(&self, key: &Key, body: Body<'_>, _: &PutOptions) -> Result<Stored, PutError> {
         let mut batches = Batches::new(body);

@@ -9,11 +9,18 @@ on_every_pair! {
 }
 
 async fn the_service_says_that_it_is_ready(app: TestApp) {
+    assert_eq!(app.nobody().get("/healthz").await.expect(200).json(), json!({ "status": "ok" }));
+    let conditions = json!([
+        {"name": "storage", "provider": app.storage_name(), "state": "ok"},
+        {"name": "metadata", "provider": app.metadata_name(), "state": "ok"},
+    ]);
+    assert!(app.service.try_writing().await);
+    let ready = app.nobody().get("/readyz").await.expect(200).json();
+    assert_eq!(ready, json!({ "status": "ok", "conditions": conditions }));
     for path in ["/healthz", "/readyz"] {
-        let reply = app.nobody().get(path).await.expect(200);
-        assert_eq!(reply.json(), json!({ "status": "ok" }));
         app.nobody().head(path).await.expect(200);
     }
+    assert_eq!(app.keys().await, [""; 0], "trying to write leaves nothing behind");
 }
 
 #[tokio::test]
