@@ -44,6 +44,7 @@ pub(crate) fn record(
             sha256: Some(Sha256Digest::new([0xab; 32])),
             store_etag: None,
             provider: "filesystem".to_owned(),
+            utf8: false,
         },
         last_revision: FIRST_REVISION,
         stored_at,

@@ -1,5 +1,7 @@
 //! Artifact records: what is known of a stored file.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use super::digest::Sha256Digest;
@@ -138,6 +140,9 @@ pub struct Content {
     pub store_etag: Option<String>,
     /// The name of the storage provider that holds them.
     pub provider: String,
+    /// Whether they are text in UTF-8, as far as is known.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub utf8: bool,
 }
 
 impl Content {
@@ -166,6 +171,12 @@ pub enum UploadedVia {
 }
 
 impl Artifact {
+    /// The media type to serve the content with.
+    pub fn served_type(&self) -> Cow<'_, MediaType> {
+        let mime = &self.description.mime;
+        if self.content.utf8 { mime.of_utf8() } else { Cow::Borrowed(mime) }
+    }
+
     /// The key of the current revision.
     pub fn key(&self) -> GridKey {
         self.key_of(self.content.revision)

@@ -1,5 +1,6 @@
 //! File names: labels that clients may safely turn into paths.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -19,9 +20,19 @@ impl Filename {
         &self.0
     }
 
-    /// The last segment: the name to save a download under.
+    /// The last segment.
     pub fn base_name(&self) -> &str {
         self.0.rsplit(['/', '\\']).next().unwrap_or(&self.0)
+    }
+
+    /// The name to save a download under: the last segment, but not what Windows takes for a drive, a stream or a device.
+    pub fn download_name(&self) -> Cow<'_, str> {
+        let name = self.base_name();
+        if name.contains(':') || name.ends_with(['.', ' ']) || is_device(name) {
+            let name = name.trim_end_matches(['.', ' ']).replace(':', "_");
+            return Cow::Owned(if is_device(&name) || name.is_empty() { format!("_{name}") } else { name });
+        }
+        Cow::Borrowed(name)
     }
 }
 
@@ -43,6 +54,18 @@ impl FromStr for Filename {
         }
         Ok(Self(text.into()))
     }
+}
+
+/// Whether Windows takes `name` for a device, whatever its ending.
+/// <https://learn.microsoft.com/windows/win32/fileio/naming-a-file>
+fn is_device(name: &str) -> bool {
+    let stem = name.split('.').next().unwrap_or_default().trim_end().to_ascii_uppercase();
+    let numbered = stem.strip_prefix("COM").or_else(|| stem.strip_prefix("LPT"));
+    let is_numbered = numbered.is_some_and(|number| {
+        let mut characters = number.chars();
+        matches!((characters.next(), characters.next()), (Some('0'..='9' | '¹' | '²' | '³'), None))
+    });
+    is_numbered || matches!(stem.as_str(), "CON" | "PRN" | "AUX" | "NUL" | "CONIN$" | "CONOUT$")
 }
 
 /// Line separators, and what turns the direction of text: it makes `gpj.exe` look like `exe.jpg`.
@@ -70,6 +93,25 @@ mod tests {
         }
         for path in ["docs/README.md", "docs\\README.md", "README.md"] {
             assert_eq!(path.parse::<Filename>().unwrap().base_name(), "README.md");
+        }
+    }
+
+    #[test]
+    fn downloads_get_no_name_that_windows_takes_for_something_else() {
+        for (name, saved) in [
+            ("C:evil.txt", "C_evil.txt"),
+            ("docs/file.txt:stream", "file.txt_stream"),
+            ("con", "_con"),
+            ("NUL.tar.gz", "_NUL.tar.gz"),
+            ("a/lpt1 .txt", "_lpt1 .txt"),
+            ("COM²", "_COM²"),
+            ("aux:", "aux_"),
+            ("notes. .", "notes"),
+            ("console.log", "console.log"),
+            ("com10.txt", "com10.txt"),
+            ("報告.pdf", "報告.pdf"),
+        ] {
+            assert_eq!(name.parse::<Filename>().unwrap().download_name(), saved);
         }
     }
 

@@ -33,6 +33,9 @@ pub struct Upload {
     pub content_type: Option<MediaType>,
     /// The media type that they were sent with.
     pub received_type: Option<MediaType>,
+    /// Whether they were text in UTF-8, if they passed through this service.
+    #[serde(default)]
+    pub received_utf8: bool,
     /// How many bytes there have to be.
     pub bytes: Option<u64>,
     /// The digest that they have to have.
@@ -95,6 +98,11 @@ impl Upload {
     /// When it can no longer be completed.
     pub fn ends_at(&self) -> Timestamp {
         self.expires_at.plus_seconds(GRACE_SECONDS)
+    }
+
+    /// The media type that its bytes speak for, if nothing else tells what it is.
+    pub fn guess_from(&self, looks_like: Option<MediaType>) -> Option<MediaType> {
+        looks_like.filter(|_| self.description.mime == MediaType::default())
     }
 
     /// The media type of the artifact. What clients send when they know nothing counts as nothing.

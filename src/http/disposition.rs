@@ -4,6 +4,7 @@ use axum::http::HeaderValue;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::domain::artifact::Artifact;
+use crate::domain::filename::Filename;
 
 /// What a browser does with content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, utoipa::ToSchema)]
@@ -45,7 +46,7 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
 
 /// The field's value for an artifact.
 pub(super) fn of(artifact: &Artifact, disposition: Disposition) -> HeaderValue {
-    field(disposition, artifact.description.filename.as_ref().map(|filename| filename.base_name()))
+    field(disposition, artifact.description.filename.as_ref().map(Filename::download_name).as_deref())
 }
 
 /// The field's value as text; it is always ASCII.

@@ -99,7 +99,8 @@ impl ArtifactStore {
             summary: request.summary.unwrap_or(original.summary),
             meta: meta.with(COPIED_FROM, source.id.to_string()),
         };
-        let new = NewArtifact { scope, ttl: self.service.limits.renewed(scope, source.life), description };
+        let ttl = self.service.limits.renewed(scope, source.life);
+        let new = NewArtifact { scope, ttl, description, sniff: false };
         let draft = self.draft(new, source.uploaded_via).await?;
         // A user's default session may have ended since the original was found.
         if draft.partition == source.partition { Ok(draft) } else { Err(OTHER_PLACE) }

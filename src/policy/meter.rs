@@ -7,7 +7,9 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _};
 
+use super::utf8::Utf8Check;
 use crate::domain::digest::{Sha256Digest, Sha256Hasher};
+use crate::domain::media_type::{BEGINNING_BYTES, MediaType};
 use crate::storage::BodyError;
 
 /// What is known of a body before it comes.
@@ -21,6 +23,19 @@ pub(super) struct Announced {
     pub sha256: Option<Sha256Digest>,
 }
 
+/// What is known of a body that was read to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Measured {
+    /// The size.
+    pub bytes: u64,
+    /// The digest.
+    pub sha256: Sha256Digest,
+    /// Whether it is text in UTF-8.
+    pub utf8: bool,
+    /// The media type that its beginning speaks for.
+    pub looks_like: Option<MediaType>,
+}
+
 /// A body that is checked while it passes. A provider that has read it to its end without an error has
 /// what the caller meant to send; every other end is an error, which makes it drop what it has.
 pub(super) struct Meter<S> {
@@ -29,11 +44,21 @@ pub(super) struct Meter<S> {
     hasher: Sha256Hasher,
     bytes: u64,
     digest: Arc<OnceLock<Sha256Digest>>,
+    utf8: Utf8Check,
+    beginning: Vec<u8>,
 }
 
 impl<S> Meter<S> {
     pub(super) fn new(inner: S, announced: Announced) -> Self {
-        Self { inner, announced, hasher: Sha256Hasher::default(), bytes: 0, digest: Arc::default() }
+        Self {
+            inner,
+            announced,
+            hasher: Sha256Hasher::default(),
+            bytes: 0,
+            digest: Arc::default(),
+            utf8: Utf8Check::default(),
+            beginning: Vec::new(),
+        }
     }
 
     /// Where the digest is once the body was read to its end.
@@ -41,9 +66,14 @@ impl<S> Meter<S> {
         Arc::clone(&self.digest)
     }
 
-    /// Size and digest of a body that was read to its end.
-    pub(super) fn finish(self) -> Option<(u64, Sha256Digest)> {
-        self.digest.get().map(|digest| (self.bytes, *digest))
+    /// What is known of a body that was read to its end.
+    pub(super) fn finish(self) -> Option<Measured> {
+        self.digest.get().map(|sha256| Measured {
+            bytes: self.bytes,
+            sha256: *sha256,
+            utf8: self.utf8.holds(),
+            looks_like: MediaType::by_beginning(&self.beginning),
+        })
     }
 
     fn take(&mut self, chunk: &Bytes) -> Result<(), BodyError> {
@@ -53,6 +83,9 @@ impl<S> Meter<S> {
         }
         self.check_length(|announced, bytes| bytes <= announced)?;
         self.hasher.update(chunk);
+        self.utf8.update(chunk);
+        let wanted = BEGINNING_BYTES.saturating_sub(self.beginning.len()).min(chunk.len());
+        self.beginning.extend_from_slice(&chunk[..wanted]);
         Ok(())
     }
 
@@ -98,7 +131,7 @@ mod tests {
 
     const UNBOUNDED: Announced = Announced { limit: u64::MAX, length: None, sha256: None };
 
-    async fn pass(chunks: &[&'static str], announced: Announced) -> Result<Option<(u64, Sha256Digest)>, BodyError> {
+    async fn pass(chunks: &[&'static str], announced: Announced) -> Result<Option<Measured>, BodyError> {
         let body =
             stream::iter(chunks.iter().map(|chunk| Ok(Bytes::from_static(chunk.as_bytes()))).collect::<Vec<_>>());
         let mut meter = Meter::new(body, announced);
@@ -109,9 +142,10 @@ mod tests {
     #[tokio::test]
     async fn size_and_digest_are_those_of_the_whole() {
         let digest = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824".parse().unwrap();
-        assert_eq!(pass(&["he", "", "llo"], UNBOUNDED).await.unwrap(), Some((5, digest)));
+        let hello = Measured { bytes: 5, sha256: digest, utf8: true, looks_like: None };
+        assert_eq!(pass(&["he", "", "llo"], UNBOUNDED).await.unwrap().as_ref(), Some(&hello));
         let announced = Announced { length: Some(5), sha256: Some(digest), limit: 5 };
-        assert_eq!(pass(&["hello"], announced).await.unwrap(), Some((5, digest)));
+        assert_eq!(pass(&["hello"], announced).await.unwrap(), Some(hello));
     }
 
     #[tokio::test]

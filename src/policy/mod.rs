@@ -33,6 +33,7 @@ mod stores;
 pub mod sweeper;
 mod update;
 mod uploads;
+mod utf8;
 
 use std::ops::Deref;
 use std::sync::Arc;

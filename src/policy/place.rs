@@ -6,7 +6,7 @@ use futures::stream::BoxStream;
 use futures::{StreamExt as _, TryStreamExt as _};
 use tracing::warn;
 
-use super::meter::{Announced, Meter};
+use super::meter::{Announced, Measured, Meter};
 use super::{Error, Service};
 use crate::domain::artifact::{Artifact, Content};
 use crate::domain::digest::{Sha256Digest, Sha256Hasher};
@@ -38,6 +38,10 @@ pub(super) struct Written {
     pub(super) bytes: u64,
     pub(super) sha256: Sha256Digest,
     pub(super) store_etag: Option<String>,
+    /// Whether they are text in UTF-8.
+    pub(super) utf8: bool,
+    /// The media type that their beginning speaks for.
+    pub(super) looks_like: Option<MediaType>,
 }
 
 impl Service {
@@ -71,11 +75,11 @@ impl Place {
                 return Err(error.into());
             }
         };
-        let Some((bytes, sha256)) = meter.finish() else {
+        let Some(Measured { bytes, sha256, utf8, looks_like }) = meter.finish() else {
             self.discard().await;
             return Err(Fault::broken(self.storage.name(), "storing", "the body was not read to its end").into());
         };
-        Ok(Written { bytes, sha256, store_etag: stored.etag })
+        Ok(Written { bytes, sha256, store_etag: stored.etag, utf8, looks_like })
     }
 
     /// Copies what was written at `source` to here: the provider does it, if it is the same.
@@ -146,8 +150,9 @@ impl Place {
 
     /// What a record says of bytes that were written here.
     pub(super) fn content(&self, written: Written, revision: Revision) -> Content {
-        let Written { bytes, sha256, store_etag } = written;
-        Content { revision, bytes, sha256: Some(sha256), store_etag, provider: self.storage.name().to_owned() }
+        let Written { bytes, sha256, store_etag, utf8, looks_like: _ } = written;
+        let provider = self.storage.name().to_owned();
+        Content { revision, bytes, sha256: Some(sha256), store_etag, provider, utf8 }
     }
 
     /// Removes bytes whose record was certainly not committed. A fault does not tell, unless there was no room: bytes

@@ -99,7 +99,7 @@ impl ArtifactStore {
         let now = self.service.clock.now();
         let wanted = now.plus_seconds(life.as_seconds());
         let expires_at = artifact.life.map_or(wanted, |life| wanted.min(life.expires_at));
-        let content_type = artifact.description.mime.clone();
+        let content_type = artifact.served_type().into_owned();
         let presigned = match self.service.storage_named(&artifact.content.provider)?.direct() {
             Some(direct) => {
                 let response = ResponseHeaders {
@@ -137,6 +137,7 @@ impl Service {
             sha256: None,
             store_etag: object.etag,
             provider: artifact.content.provider,
+            utf8: false,
         };
         Ok(SignedContent { service, place, content })
     }

@@ -23,6 +23,8 @@ pub struct NewArtifact {
     pub ttl: TtlChoice,
     /// What it is.
     pub description: Description,
+    /// Whether nobody has said what it is, nor does its name: then the first bytes decide, if they are of a known kind.
+    pub sniff: bool,
 }
 
 /// Bytes that have arrived before it is known what they are. They are removed when this is dropped.
@@ -142,7 +144,12 @@ impl ArtifactStore {
     }
 
     /// Commits the record of bytes that are in place.
-    async fn register(&self, draft: Draft, place: &Place, written: Written) -> Result<Artifact, Error> {
+    async fn register(&self, mut draft: Draft, place: &Place, written: Written) -> Result<Artifact, Error> {
+        if draft.new.sniff
+            && let Some(mime) = &written.looks_like
+        {
+            draft.new.description.mime = mime.clone();
+        }
         let result = self.service.insert(draft, place.content(written, FIRST_REVISION)).await;
         place.discard_if_refused(&result).await;
         result

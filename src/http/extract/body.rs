@@ -101,7 +101,7 @@ pub(in crate::http) fn content_type_as_sent(headers: &HeaderMap) -> Result<Optio
     let Some(value) = headers.get(CONTENT_TYPE) else { return Ok(None) };
     let malformed = |_| ApiError::field("content-type", "must be a media type such as text/plain");
     let text = value.to_str().map_err(|_| malformed(()))?;
-    text.parse().map(Some).map_err(|_| malformed(()))
+    MediaType::given(text).map_err(|_| malformed(()))
 }
 
 /// The digest that the caller announced, as a parameter or as `Content-Digest`.

@@ -14,6 +14,7 @@ use multer::{Field, Multipart};
 
 use super::body::{self, Collected};
 use super::params::Pairs;
+use super::part;
 use crate::domain::Invalid;
 use crate::domain::filename::Filename;
 use crate::domain::media_type::MediaType;
@@ -84,6 +85,7 @@ pub(in crate::http) async fn read(
     let room = Room { left: Arc::new(AtomicU64::new(max.bytes)), limit: max.bytes };
     while let Some(field) = form.next_field().await.map_err(|error| refusal(body_error(error)))? {
         held.release();
+        part::refuse_transfer_encoding(field.headers())?;
         match field.name() {
             Some("file") if files.len() == max.count => return Err(too_many_files(max.count)),
             Some("file") => files.push(read_file(field, &held, &room, store, budget).await?),
@@ -144,11 +146,15 @@ async fn read_file(
     store: &ArtifactStore,
     budget: &Budget,
 ) -> Result<FormFile, ApiError> {
-    let filename = field.file_name().filter(|name| !name.is_empty()).map(str::parse).transpose();
+    // Neither name nor type as the parser reads them: it loses the ones that it does not understand.
+    let filename = part::filename(field.headers()).map(|name| name.parse()).transpose();
     let filename = filename.map_err(|error| ApiError::field("filename", error));
-    // Not `Field::content_type`, which takes a malformed type for none.
-    let mime = field.headers().get(CONTENT_TYPE).map(|mime| mime.to_str().unwrap_or_default().parse()).transpose();
-    let mime = mime.map_err(|error: Invalid| ApiError::field("file", format!("its type {error}")));
+    let mime = match field.headers().get(CONTENT_TYPE).map(|mime| mime.to_str()) {
+        None => Ok(None),
+        Some(Ok(mime)) => MediaType::given(mime),
+        Some(Err(_)) => Err(Invalid::new("must be ASCII")),
+    };
+    let mime = mime.map_err(|error| ApiError::field("file", format!("its type {error}")));
     let mut chunks = room.watch(held.watch(field));
     let mut share = budget.share(0);
     let collected = body::collect(&mut chunks, MAX_HELD_BYTES, |bytes| share.cover(bytes)).await;

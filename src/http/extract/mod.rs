@@ -6,6 +6,7 @@ pub(super) mod json;
 pub(super) mod life;
 pub(super) mod limit;
 pub(super) mod params;
+mod part;
 pub(super) mod path;
 pub(super) mod size;
 pub(super) mod store;

@@ -316,17 +316,35 @@ pub(in crate::http) struct MultipartCompletion {
     meta: Option<Meta>,
 }
 
-/// A part, in the words of S3 or in ours.
+/// A part, in the words of S3 or in ours. Clients send it as they have it from the store, so other members are ignored.
 #[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "PartWords")]
 pub(in crate::http) struct PartOrder {
-    /// Its number. `PartNumber` means the same.
-    #[serde(alias = "PartNumber")]
+    /// Its number. `PartNumber` means the same, and goes before.
     #[schema(value_type = u32, example = 1)]
     part_number: PartNumber,
-    /// Its entity tag, with quotes or without. `ETag` means the same.
-    #[serde(alias = "ETag")]
+    /// Its entity tag, with quotes or without. `ETag` means the same, and goes before.
     etag: String,
+}
+
+#[derive(Deserialize)]
+struct PartWords {
+    #[serde(rename = "PartNumber")]
+    s3_number: Option<PartNumber>,
+    part_number: Option<PartNumber>,
+    #[serde(rename = "ETag")]
+    s3_etag: Option<String>,
+    etag: Option<String>,
+}
+
+impl TryFrom<PartWords> for PartOrder {
+    type Error = &'static str;
+
+    fn try_from(words: PartWords) -> Result<Self, Self::Error> {
+        let part_number = words.s3_number.or(words.part_number).ok_or("part_number is missing")?;
+        let etag = words.s3_etag.or(words.etag).ok_or("etag is missing")?;
+        Ok(Self { part_number, etag })
+    }
 }
 
 impl From<PartOrder> for CompletedPart {

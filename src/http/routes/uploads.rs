@@ -8,12 +8,11 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::artifacts::file::guess;
 use crate::domain::artifact::Description;
 use crate::domain::digest::Sha256Digest;
 use crate::domain::filename::Filename;
 use crate::domain::id::ArtifactId;
-use crate::domain::media_type::MediaType;
+use crate::domain::media_type::{self, MediaType};
 use crate::domain::meta::Meta;
 use crate::domain::scope::Scope;
 use crate::domain::summary::Summary;
@@ -38,6 +37,7 @@ pub(in crate::http) struct UploadOrder {
     #[schema(value_type = Option<String>, example = "photo.jpg")]
     pub filename: Option<Filename>,
     /// The media type. When given, the bytes have to be sent with it. Default: as they are sent, or as the name says.
+    #[serde(default, deserialize_with = "media_type::optional")]
     #[schema(value_type = Option<String>, example = "image/jpeg")]
     pub mime: Option<MediaType>,
     /// A few words.
@@ -71,7 +71,7 @@ pub(in crate::http) struct UploadOrder {
 
 impl UploadOrder {
     pub(super) fn into_new(self, default_seconds: u64) -> NewUpload {
-        let guessed = self.mime.clone().or_else(|| guess(self.filename.as_ref()));
+        let guessed = self.mime.clone().or_else(|| self.filename.as_ref().and_then(MediaType::by_name));
         let description = Description {
             mime: guessed.unwrap_or_default(),
             filename: self.filename,
@@ -80,7 +80,7 @@ impl UploadOrder {
         };
         let ttl = self.ttl.map_or(TtlChoice::Default, TtlChoice::For);
         NewUpload {
-            artifact: NewArtifact { scope: self.scope.unwrap_or_default(), ttl, description },
+            artifact: NewArtifact { scope: self.scope.unwrap_or_default(), ttl, description, sniff: false },
             content_type: self.mime,
             bytes: self.bytes,
             sha256: self.sha256,

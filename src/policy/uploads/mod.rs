@@ -116,6 +116,7 @@ impl ArtifactStore {
             ttl: new.ttl,
             content_type,
             received_type: None,
+            received_utf8: false,
             bytes,
             sha256,
             provider,
@@ -316,7 +317,7 @@ impl Service {
             session: upload.session.clone(),
             ends_with,
             owner: upload.owner.clone(),
-            new: NewArtifact { scope: upload.partition.scope(), ttl: upload.ttl, description },
+            new: NewArtifact { scope: upload.partition.scope(), ttl: upload.ttl, description, sniff: false },
             via: upload.method.via(),
         })
     }

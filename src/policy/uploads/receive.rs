@@ -20,6 +20,12 @@ pub struct Received {
     pub etag: String,
 }
 
+/// What is known of bytes that have arrived.
+struct Arrived {
+    content_type: Option<MediaType>,
+    utf8: bool,
+}
+
 impl Service {
     /// Takes in all the bytes of an upload or, with a number, those of a part. `content_type` is what they were
     /// sent as.
@@ -59,20 +65,30 @@ impl Service {
         let number = number.unwrap_or(PartNumber::FIRST);
         let added = parts.add(&arriving.key, number, written.sha256, &options).await;
         let part = added?.ok_or(Error::UploadNotFound)?;
-        self.note_arrival(upload, content_type).await?;
+        // Nothing is known of the whole from one of several parts.
+        let arrived = Arrived {
+            content_type: content_type.or_else(|| upload.guess_from(written.looks_like)),
+            utf8: written.utf8 && !upload.is_multipart(),
+        };
+        self.note_arrival(upload, arrived).await?;
         Ok(Received { etag: part.etag })
     }
 
     /// Looks at the upload again, which may have ended while bytes arrived: then nobody else removes them.
-    async fn note_arrival(&self, upload: Upload, content_type: Option<MediaType>) -> Result<(), Error> {
+    async fn note_arrival(&self, upload: Upload, arrived: Arrived) -> Result<(), Error> {
         let Some(current) = self.upload(upload.id).await?.filter(|current| current.state == State::Open) else {
             self.remove_waiting(&upload).await?;
             return Err(Error::UploadNotFound);
         };
-        if current.content_type.is_none() && content_type.is_some() && current.received_type != content_type {
+        let Arrived { content_type, utf8 } = arrived;
+        let is_news = current.content_type.is_none() && content_type.is_some() && current.received_type != content_type;
+        if is_news || current.received_utf8 != utf8 {
             let noted = self.change_upload(current, |upload| {
                 upload.check_open()?;
-                upload.received_type = content_type.clone();
+                if is_news {
+                    upload.received_type = content_type.clone();
+                }
+                upload.received_utf8 = utf8;
                 Ok(())
             });
             noted.await?;

@@ -164,6 +164,7 @@ impl Service {
                 sha256,
                 store_etag: object.etag,
                 provider: upload.provider.clone(),
+                utf8: false,
             }),
         }
     }
@@ -187,6 +188,7 @@ impl Service {
             sha256: part.etag.parse().ok(),
             store_etag: None,
             provider: upload.provider.clone(),
+            utf8: upload.received_utf8,
         };
         Ok((upload, place, content))
     }

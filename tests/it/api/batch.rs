@@ -75,7 +75,7 @@ async fn many_files_are_stored_at_once(app: TestApp) {
     let expected = [
         ("session", json!("a.md"), "text/markdown", "one", json!({ "n": 1 }), json!(900), "grüße".as_bytes()),
         ("user", json!(null), "image/x-raw", "", json!({}), json!(null), &[0, 0xff, 0xfe]),
-        ("sandbox", json!(null), "application/octet-stream", "", json!({}), json!(60), b""),
+        ("sandbox", json!(null), "text/plain", "", json!({}), json!(60), b""),
     ];
     for (file, (scope, filename, mime, summary, meta, ttl, content)) in files.iter().zip(expected) {
         assert_eq!((&file["scope"], &file["filename"], &file["mime"]), (&json!(scope), &filename, &json!(mime)));

@@ -31,6 +31,7 @@ mod lifetimes;
 mod memory;
 mod multipart;
 mod multipart_limits;
+mod names;
 mod operation;
 mod presign;
 mod questions;

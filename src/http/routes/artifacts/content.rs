@@ -85,7 +85,7 @@ pub(in crate::http) async fn get(
         let no_store = (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         return Ok((StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, url), no_store]).into_response());
     }
-    let served = Served { content: &artifact.content, mime: &artifact.description.mime, disposition };
+    let served = Served { content: &artifact.content, mime: &artifact.served_type(), disposition };
     served.answer(&method, &headers, async |range| store.read(&artifact, range).await).await
 }
 

@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::domain::artifact::{Artifact, Description, UploadedVia};
 use crate::domain::digest::Sha256Digest;
 use crate::domain::filename::Filename;
-use crate::domain::media_type::MediaType;
+use crate::domain::media_type::{self, MediaType};
 use crate::domain::meta::Meta;
 use crate::domain::scope::Scope;
 use crate::domain::summary::Summary;
@@ -57,7 +57,9 @@ pub(in crate::http) struct Attributes {
 impl Attributes {
     /// What is said of a file, and the digest that it is to have.
     pub(super) fn into_new(self, mime: Option<MediaType>) -> (NewArtifact, Option<Sha256Digest>) {
-        let mime = mime.or_else(|| guess(self.filename.as_ref())).unwrap_or_default();
+        let mime = mime.or_else(|| self.filename.as_ref().and_then(MediaType::by_name));
+        let sniff = mime.is_none();
+        let mime = mime.unwrap_or_default();
         let description = Description {
             mime,
             filename: self.filename,
@@ -65,7 +67,7 @@ impl Attributes {
             meta: self.meta.unwrap_or_default(),
         };
         let ttl = self.ttl.map_or(TtlChoice::Default, TtlChoice::For);
-        (NewArtifact { scope: self.scope.unwrap_or_default(), ttl, description }, self.sha256)
+        (NewArtifact { scope: self.scope.unwrap_or_default(), ttl, description, sniff }, self.sha256)
     }
 
     /// The file that these and `content` make.
@@ -73,11 +75,6 @@ impl Attributes {
         let (new, sha256) = self.into_new(mime);
         File { new, sha256, content }
     }
-}
-
-/// The media type that a name speaks for.
-pub(in crate::http) fn guess(filename: Option<&Filename>) -> Option<MediaType> {
-    mime_guess::from_path(filename?.as_str()).first_raw()?.parse().ok()
 }
 
 /// A file as a JSON document.
@@ -89,7 +86,8 @@ pub(in crate::http) struct StoreDocument {
     data_base64: Option<String>,
     /// The bytes as text; either this or `data_base64`.
     text: Option<String>,
-    /// The media type.
+    /// The media type. Default: as the name says; else `text/plain` with `text`; else as the first bytes say.
+    #[serde(default, deserialize_with = "media_type::optional")]
     #[schema(value_type = Option<String>, example = "text/plain")]
     mime: Option<MediaType>,
     /// As the query parameter.
@@ -115,7 +113,10 @@ pub(in crate::http) struct StoreDocument {
 
 impl StoreDocument {
     /// The file that it describes. Its bytes are no more than those of the document, whose `share` they take over.
-    pub(super) fn into_file(self, share: &Arc<Share>) -> Result<File, ApiError> {
+    pub(super) fn into_file(mut self, share: &Arc<Share>) -> Result<File, ApiError> {
+        if self.text.is_some() {
+            self.mime = Some(self.type_of_text()?);
+        }
         let bytes = match (self.data_base64, self.text) {
             (Some(encoded), None) => BASE64
                 .decode(encoded)
@@ -127,6 +128,18 @@ impl StoreDocument {
         let Self { mime, filename, summary, scope, ttl, meta, sha256, .. } = self;
         let attributes = Attributes { filename, summary, scope, ttl, meta, sha256 };
         Ok(attributes.into_file(mime, FormContent::Held(Held { bytes, share: Arc::clone(share) })))
+    }
+}
+
+impl StoreDocument {
+    /// JSON is UTF-8, and so is the text in it.
+    fn type_of_text(&self) -> Result<MediaType, ApiError> {
+        let mime = self.mime.clone().or_else(|| self.filename.as_ref().and_then(MediaType::by_name));
+        let mime = mime.unwrap_or_else(MediaType::plain_text);
+        match mime.charset().as_deref() {
+            None | Some("utf-8" | "utf8" | "us-ascii") => Ok(mime),
+            Some(_) => Err(ApiError::field("mime", "must not name a charset but utf-8 with text; use data_base64")),
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::domain::filename::Filename;
 use crate::domain::id::ArtifactId;
-use crate::domain::media_type::MediaType;
+use crate::domain::media_type::{self, MediaType};
 use crate::domain::meta::Meta;
 use crate::domain::summary::Summary;
 use crate::domain::ttl::Ttl;
@@ -69,6 +69,7 @@ pub(in crate::http) struct ArtifactPatch {
     #[schema(value_type = Option<String>, example = "new.txt")]
     filename: Option<Option<Filename>>,
     /// The media type.
+    #[serde(default, deserialize_with = "media_type::optional")]
     #[schema(value_type = Option<String>, example = "text/markdown")]
     mime: Option<MediaType>,
     /// Merged into the metadata (RFC 7396: null removes a member), or put in its place when `merge` is false.

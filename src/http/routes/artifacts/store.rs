@@ -15,7 +15,7 @@ use crate::http::error::ApiError;
 use crate::http::extract::body;
 use crate::http::extract::form::{self, Form, MaxFiles};
 use crate::http::extract::json;
-use crate::http::extract::params::{Pairs, from_pairs, own_pairs};
+use crate::http::extract::params::{FormParams, Pairs, from_pairs, own_pairs};
 use crate::http::openapi::{Binary, Conflict, DigestMismatch, SessionNotFound, UsualErrorsWithBody};
 use crate::http::view::{self, ArtifactView};
 use crate::policy::{ArtifactStore, Incoming};
@@ -56,7 +56,8 @@ pub(in crate::http) struct StoreForm {
 /// type. **`multipart/form-data`** with one part `file` and the parameters as text fields, in any order.
 /// **`application/vnd.artifactd.store+json`** with `data_base64` or `text` and the parameters as members.
 ///
-/// Without a media type it is guessed from the ending of the file name. When the answer has come, the file
+/// Without a media type it is guessed from the ending of the file name, else from the first bytes; an empty one counts as
+/// none. Text whose bytes are UTF-8 is served with `charset=utf-8`. When the answer has come, the file
 /// survives a crash of the service.
 #[utoipa::path(
     post,
@@ -65,6 +66,7 @@ pub(in crate::http) struct StoreForm {
     tag = "artifacts",
     params(
         Attributes,
+        FormParams,
         ("X-Session-Id" = Option<String>, Header, description = "The session to store in, if the token names none. Also as the parameter `session_id`."),
         ("Content-Digest" = Option<String>, Header, description = "The digest of the raw bytes (RFC 9530, `sha-256=:…:`). When they have another, nothing is kept."),
     ),
@@ -124,14 +126,16 @@ async fn store_raw(
 async fn store_form(
     store: &ArtifactStore,
     parts: &Parts,
-    parameters: Pairs,
+    mut parameters: Pairs,
     body: Body,
     budget: &Budget,
 ) -> Result<Artifact, ApiError> {
     refuse_content_digest(&parts.headers)?;
+    let form_params = FormParams::take_from(&mut parameters)?;
     let form = form::read(&parts.headers, body, store, ONE_FILE, budget).await?;
     let Form { fields, mut files, share: _share } = form;
     let file = files.pop().ok_or_else(form::no_file)?;
+    let fields = form_params.relevant::<Attributes>(fields);
     let mut attributes: Attributes = from_pairs(parameters.into_iter().chain(fields).collect())?;
     if attributes.filename.is_none() {
         attributes.filename = file.filename?;

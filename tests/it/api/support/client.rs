@@ -171,18 +171,21 @@ pub(crate) struct Form(Vec<u8>);
 
 impl Form {
     pub(crate) fn field(self, name: &str, text: impl AsRef<[u8]>) -> Self {
-        self.part(&format!("name=\"{name}\""), None, text.as_ref())
+        self.raw(format!("name=\"{name}\""), None, text)
     }
 
     pub(crate) fn file(self, filename: &str, mime: &str, bytes: impl AsRef<[u8]>) -> Self {
-        self.part(&format!("name=\"file\"; filename=\"{filename}\""), Some(mime), bytes.as_ref())
+        self.raw(format!("name=\"file\"; filename=\"{filename}\""), Some(mime), bytes)
     }
 
-    fn part(mut self, parameters: &str, mime: Option<&str>, content: &[u8]) -> Self {
-        self.0.extend(format!("--frontier\r\nContent-Disposition: form-data; {parameters}\r\n").bytes());
+    /// A part with these parameters of its `Content-Disposition`, and whatever may follow that.
+    pub(crate) fn raw(mut self, parameters: impl AsRef<[u8]>, mime: Option<&str>, content: impl AsRef<[u8]>) -> Self {
+        self.0.extend(b"--frontier\r\nContent-Disposition: form-data; ");
+        self.0.extend(parameters.as_ref());
+        self.0.extend(b"\r\n");
         self.0.extend(mime.map(|mime| format!("Content-Type: {mime}\r\n")).unwrap_or_default().bytes());
         self.0.extend(b"\r\n");
-        self.0.extend(content);
+        self.0.extend(content.as_ref());
         self.0.extend(b"\r\n");
         self
     }

@@ -25,7 +25,7 @@ use crate::http::error::ApiError;
 use crate::http::extract::body;
 use crate::http::extract::form::{self, Form, MaxFiles};
 use crate::http::extract::json;
-use crate::http::extract::params::{None as NoParams, Params, from_pairs, text};
+use crate::http::extract::params::{FormParams, Params, from_pairs, text};
 use crate::http::openapi::UsualErrorsWithBody;
 use crate::http::problem::ItemProblem;
 use crate::http::view::ArtifactView;
@@ -95,6 +95,7 @@ struct StoreResult {
     operation_id = "store_artifacts",
     tag = "artifacts",
     params(
+        FormParams,
         ("X-Session-Id" = Option<String>, Header, description = "The session to store in, if the token names none."),
     ),
     request_body(
@@ -114,7 +115,7 @@ struct StoreResult {
 pub(in crate::http) async fn store(
     store: ArtifactStore,
     State(state): State<AppState>,
-    _: Params<NoParams>,
+    Params(form_params): Params<FormParams>,
     request: Request,
 ) -> Result<Json<StoreResults>, ApiError> {
     let (parts, body) = request.into_parts();
@@ -123,7 +124,7 @@ pub(in crate::http) async fn store(
     refuse_content_digest(&parts.headers)?;
     let mime = body::content_type(&parts.headers)?;
     let files = match mime.as_ref().map(MediaType::essence).as_deref() {
-        Some(FORM) => from_form(&store, &state, &parts.headers, body).await?,
+        Some(FORM) => from_form(&store, &state, &form_params, &parts.headers, body).await?,
         _ => from_json(&store, &state, &parts.headers, body).await?,
     };
     let stored = files.into_iter().enumerate().map(|(index, file)| store_one(&store, index, file));
@@ -202,6 +203,7 @@ struct Common {
 async fn from_form(
     store: &ArtifactStore,
     state: &AppState,
+    params: &FormParams,
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Vec<Result<File, ApiError>>, ApiError> {
@@ -210,7 +212,7 @@ async fn from_form(
     if files.is_empty() {
         return Err(form::no_file());
     }
-    let common: Common = from_pairs(fields)?;
+    let common: Common = from_pairs(params.relevant::<Common>(fields))?;
     let files = files.into_iter().map(|file| {
         let attributes = Attributes {
             filename: file.filename?,
