@@ -18,11 +18,11 @@ use crate::http::{AllowedOrigins, AppState, Gate};
 use crate::metadata::{MemoryMetadata, MetadataStore, RedisMetadata, SqliteMetadata};
 use crate::policy::{Limits, Service, Stores};
 use crate::signing::SigningKeys;
-use crate::storage::Storage;
 use crate::storage::filesystem::FilesystemStorage;
 use crate::storage::memory::MemoryStorage;
 use crate::storage::s3::{AccessKey, S3Options, S3Storage, Sse};
 use crate::storage::sqlite::SqliteStorage;
+use crate::storage::{Prefixed, Storage};
 
 /// Why the service cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -144,12 +144,16 @@ fn limits(config: &Config) -> Limits {
 
 /// The storage providers. One that several scopes have is opened once.
 async fn stores(config: &StorageConfigs) -> Result<Stores, Fault> {
-    let session = storage(&config.session).await?;
-    let user = if config.user == config.session { Arc::clone(&session) } else { storage(&config.user).await? };
+    let open = async |provider| match (storage(provider).await?, &config.prefix) {
+        (storage, None) => Ok::<_, Fault>(storage),
+        (storage, Some(prefix)) => Ok(Arc::new(Prefixed::new(storage, prefix)) as Arc<dyn Storage>),
+    };
+    let session = open(&config.session).await?;
+    let user = if config.user == config.session { Arc::clone(&session) } else { open(&config.user).await? };
     let sandbox = match &config.sandbox {
         sandbox if *sandbox == config.session => Arc::clone(&session),
         sandbox if *sandbox == config.user => Arc::clone(&user),
-        sandbox => storage(sandbox).await?,
+        sandbox => open(sandbox).await?,
     };
     Ok(Stores::per_scope(session, user, sandbox))
 }

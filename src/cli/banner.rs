@@ -67,6 +67,10 @@ fn development_token(auth: &AuthOptions) -> Option<String> {
 
 /// The provider, or which one each scope has.
 fn storages(configs: &StorageConfigs) -> String {
+    let storage = |config: &StorageConfig| match &configs.prefix {
+        None => storage(config),
+        Some(prefix) => format!("{}, below {prefix}/", storage(config)),
+    };
     match configs.distinct().as_slice() {
         [(only, _)] => storage(only),
         several => {

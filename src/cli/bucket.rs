@@ -33,7 +33,7 @@ pub(super) async fn run(config: &Config, action: BucketAction) -> ExitCode {
     };
     for storage in buckets {
         say!("bucket {}", storage.bucket());
-        match storage.set_up_bucket(&origins).await {
+        match storage.set_up_bucket(&origins, config.storage.prefix.as_ref()).await {
             Ok(setup) => print(setup, &origins),
             Err(fault) => return failed(&fault),
         }

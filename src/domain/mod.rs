@@ -11,6 +11,7 @@ pub mod id;
 pub mod media_type;
 pub mod meta;
 pub mod part;
+pub mod prefix;
 pub mod principal;
 pub mod range;
 pub mod scope;

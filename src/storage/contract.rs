@@ -18,6 +18,7 @@ macro_rules! contract {
         run_on!(filesystem: $($case)*);
         run_on!(sqlite: $($case)*);
         run_on!(s3: $($case)*);
+        run_on!(prefixed: $($case)*);
     };
 }
 

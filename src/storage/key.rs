@@ -40,13 +40,25 @@ impl Key {
     pub fn pending_artifact(&self) -> Option<ArtifactId> {
         let segments: Vec<&str> = self.0.split('/').collect();
         let (sandbox, artifact) = match segments[..] {
-            ["pending", sandbox, artifact] | ["pending", sandbox, artifact, "incoming" | "parts", _] => {
-                (sandbox, artifact)
-            }
+            ["pending", sandbox, artifact] => (sandbox, artifact),
+            ["pending", sandbox, artifact, "incoming", id] if id.parse::<ArtifactId>().is_ok() => (sandbox, artifact),
+            ["pending", sandbox, artifact, "parts", name] if part_of_name(name).is_some() => (sandbox, artifact),
             _ => return None,
         };
         SandboxId::from_segment(sandbox).ok()?;
         artifact.parse().ok()
+    }
+
+    /// The number and the digest of the part of an upload that is here; `None` when this is no such place.
+    pub fn as_part(&self) -> Option<(PartNumber, Sha256Digest)> {
+        self.pending_artifact()?;
+        let (_, name) = self.0.rsplit_once("/parts/")?;
+        part_of_name(name)
+    }
+
+    /// Whether a provider was tried out here.
+    pub fn is_check(&self) -> bool {
+        self.0.strip_prefix("check/").is_some_and(|id| id.parse::<ArtifactId>().is_ok())
     }
 
     /// Where a provider is tried out.
@@ -67,6 +79,13 @@ impl Key {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// What the name of a part says, if it is spelt as [`Key::part`] spells it.
+fn part_of_name(name: &str) -> Option<(PartNumber, Sha256Digest)> {
+    let (digits, sha256) = name.split_once('.')?;
+    let (number, sha256) = (digits.parse::<u32>().ok()?.try_into().ok()?, sha256.parse().ok()?);
+    (format!("{number:05}.{sha256}") == name).then_some((number, sha256))
 }
 
 impl From<&GridKey> for Key {
@@ -113,6 +132,12 @@ mod tests {
             format!("pending/app/{ID}/parts"),
             format!("pending/app/{ID}/elsewhere/x"),
             format!("pending/app/{ID}/parts/x/y"),
+            format!("pending/app/{ID}/parts/notes.txt"),
+            format!("pending/app/{ID}/parts/7.{}", "ab".repeat(32)),
+            format!("pending/app/{ID}/parts/00007.{}", "AB".repeat(32)),
+            format!("pending/app/{ID}/parts/00000.{}", "ab".repeat(32)),
+            format!("pending/app/{ID}/incoming/notes.txt"),
+            format!("pending/reports/{}", "2026-11-25"),
         ] {
             assert_eq!(Key::from_listing(&text).unwrap().pending_artifact(), None, "{text}");
         }

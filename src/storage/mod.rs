@@ -12,6 +12,7 @@ pub mod filesystem;
 mod key;
 pub mod memory;
 mod parts;
+mod prefixed;
 pub mod s3;
 pub mod sqlite;
 
@@ -29,6 +30,7 @@ pub use self::direct::{
 pub use self::exactly::exactly;
 pub use self::key::Key;
 pub use self::parts::Parts;
+pub use self::prefixed::Prefixed;
 use crate::domain::digest::Sha256Digest;
 use crate::domain::media_type::MediaType;
 use crate::domain::time::Timestamp;

@@ -8,6 +8,7 @@
 
 use std::sync::Arc;
 
+use futures::future::ready;
 use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
 
 use super::{ByteStream, Key, ObjectInfo, Part, PutOptions, Storage, exactly};
@@ -56,7 +57,7 @@ impl Parts {
             if !self.storage.copy(incoming, &key, options).await? {
                 return Ok(None);
             }
-            for replaced in before.iter().filter(|object| object.key != key) {
+            for replaced in before.iter().filter(|object| object.key != key && self.part(object).is_some()) {
                 self.storage.delete(&replaced.key).await?;
             }
             // One with the same digest may have been there before, and been removed as such by another part
@@ -103,13 +104,14 @@ impl Parts {
             .boxed()
     }
 
-    /// Removes the parts, what is arriving, and what is at the place itself.
+    /// Removes the parts, what is arriving, and what is at the place itself. What others keep there stays.
     pub async fn remove(&self) -> Result<(), Fault> {
         // First what is arriving: then nothing becomes a part that the second listing does not show.
         for folder in ["incoming/", ""] {
             let objects = self.objects(folder);
+            let ours = objects.try_filter(|object| ready(object.key.pending_artifact().is_some()));
             let remove = |object: ObjectInfo| async move { self.storage.delete(&object.key).await };
-            objects.try_for_each_concurrent(PARALLEL, remove).await?;
+            ours.try_for_each_concurrent(PARALLEL, remove).await?;
         }
         self.storage.delete(&self.place).await
     }
@@ -124,12 +126,9 @@ impl Parts {
 
     /// The part that an object is; `None` for what no part is called.
     fn part(&self, object: &ObjectInfo) -> Option<Part> {
-        let (_, name) = object.key.as_str().rsplit_once('/')?;
-        let (number, sha256) = name.split_once('.')?;
-        let number = number.parse::<u32>().ok()?.try_into().ok()?;
-        let (sha256, bytes) = (sha256.parse().ok()?, object.bytes);
-        let is_canonical = object.key == self.place.part(number, sha256);
-        is_canonical.then(|| Part { number, bytes, etag: sha256.to_string(), stored_at: object.stored_at })
+        let (number, sha256) = object.key.as_part()?;
+        let (bytes, etag) = (object.bytes, sha256.to_string());
+        Some(Part { number, bytes, etag, stored_at: object.stored_at })
     }
 
     /// All objects below the place whose name there starts with `prefix`.
@@ -221,6 +220,24 @@ mod tests {
             let last = add(&parts, 7, 1).await.unwrap().unwrap();
             assert_eq!(parts.list().await.unwrap(), [last]);
         }
+    }
+
+    #[tokio::test]
+    async fn what_others_keep_at_the_place_stays() {
+        let parts = new_parts();
+        add(&parts, 7, 1).await.unwrap();
+        let theirs = ["incoming/notes.txt", "parts/00007.txt", "parts/7.of-another", "readme"];
+        for name in theirs {
+            let key = Key::from_listing(&format!("{}/{name}", parts.place)).unwrap();
+            let mut body = stream::iter([Ok(bytes::Bytes::from_static(b"theirs"))]);
+            parts.storage.put(&key, &mut body, &PutOptions::default()).await.unwrap();
+        }
+        add(&parts, 7, 2).await.unwrap();
+        parts.remove().await.unwrap();
+        let left = parts.storage.list("", None, 100).await.unwrap();
+        let names: Vec<&str> =
+            left.iter().map(|object| &object.key.as_str()[parts.place.as_str().len() + 1..]).collect();
+        assert_eq!(names, theirs);
     }
 
     #[tokio::test]

@@ -9,6 +9,7 @@ pub use s3::{S3Config, S3Credentials, S3Encryption};
 use super::parse::Expected;
 use super::setting::{Default, Setting, settings};
 use super::values::{Reported, Values};
+use crate::domain::prefix::KeyPrefix;
 use crate::domain::scope::Scope;
 
 settings! { "Bytes":
@@ -21,6 +22,9 @@ settings! { "Bytes":
         "Where bytes of the scope user are kept.");
     PROVIDER_SANDBOX = Setting::new("ARTIFACT_PROVIDER_SANDBOX", Default::Described("ARTIFACT_PROVIDER"),
         "Where bytes of the scope sandbox are kept.");
+    PREFIX = Setting::new("ARTIFACT_PREFIX", Default::Described("none"),
+        "How all keys begin, so that several services can share a bucket, a folder or a database: a name, or several \
+         joined by '/'.");
     BUCKET = Setting::new("ARTIFACT_BUCKET", Default::Value("artifacts"),
         "Bucket, with s3 and ibm_cos.");
     FS_ROOT = Setting::new("ARTIFACT_FS_ROOT", Default::InDataDir("artifacts"),
@@ -64,6 +68,8 @@ pub struct StorageConfigs {
     pub user: StorageConfig,
     /// Of what all in a sandbox share.
     pub sandbox: StorageConfig,
+    /// What all keys begin with.
+    pub prefix: Option<KeyPrefix>,
 }
 
 /// A storage provider and what it needs.
@@ -110,6 +116,7 @@ impl StorageConfigs {
         let default = values.required(&PROVIDER, kind).map(|kind| Choice { kind, by: &PROVIDER });
         let choices = [&PROVIDER_SESSION, &PROVIDER_USER, &PROVIDER_SANDBOX]
             .map(|by| values.optional(by, kind).and_then(|own| own.map_or(default, |kind| Ok(Choice { kind, by }))));
+        let prefix = values.optional(&PREFIX, prefix);
         let selected_by = |kind| choices.iter().flatten().find(|choice| choice.kind == kind).map(|choice| choice.by);
         let root = values.in_data_dir(&FS_ROOT, data_dir);
         let path = values.in_data_dir(&SQLITE_PATH, data_dir);
@@ -123,7 +130,7 @@ impl StorageConfigs {
                 Kind::IbmCos => StorageConfig::IbmCos(cos.clone()?),
             })
         });
-        Ok(Self { session: session?, user: user?, sandbox: sandbox? })
+        Ok(Self { session: session?, user: user?, sandbox: sandbox?, prefix: prefix? })
     }
 
     /// The provider of `scope`.
@@ -147,6 +154,13 @@ impl StorageConfigs {
         }
         found
     }
+}
+
+fn prefix(text: &str) -> Result<KeyPrefix, Expected> {
+    text.parse().map_err(|_| {
+        "names of letters, digits, '-', '_', '.' or '~' joined by '/', at most 200 in all, and none of them grid, \
+         pending, check, tmp or artifactd.json"
+    })
 }
 
 fn kind(text: &str) -> Result<Kind, Expected> {

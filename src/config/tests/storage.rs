@@ -84,6 +84,16 @@ fn encryption_of_s3() {
 }
 
 #[test]
+fn a_prefix_holds_for_every_provider() {
+    let config = load(&[("ARTIFACT_PREFIX", "team-a/v1/")]).unwrap();
+    assert_eq!(config.storage.prefix.unwrap().as_str(), "team-a/v1");
+    assert_eq!(load(&[]).unwrap().storage.prefix, None);
+    assert!(
+        errors(&[("ARTIFACT_PREFIX", "grid")]).starts_with("ARTIFACT_PREFIX: \"grid\" is not valid: expected names")
+    );
+}
+
+#[test]
 fn ibm_cos_is_s3_with_its_own_names() {
     let selected = [("ARTIFACT_PROVIDER", "ibm_cos"), ("S3_ENDPOINT_URL", "http://ignored:9000")];
     let storage = only_storage(&[&selected, &IBM_COS[..]].concat());

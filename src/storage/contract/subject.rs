@@ -68,6 +68,16 @@ pub(super) async fn sqlite() -> Subject {
     }
 }
 
+/// A part of a folder; what lies beside it has other owners, with keys that look alike.
+pub(super) async fn prefixed() -> Subject {
+    let beside = filesystem().await;
+    let prefix = "team-a/v1".parse().unwrap();
+    for key in ["grid/x/shared/a", "team-a/grid/x/shared/a", "team-a/v10/grid/x/shared/a"] {
+        beside.put(&Key::from_listing(key).unwrap(), b"of another").await;
+    }
+    Subject { storage: Arc::new(Prefixed::new(Arc::clone(&beside.storage), &prefix)), ..beside }
+}
+
 pub(super) async fn s3() -> Subject {
     let storage = crate::storage::s3::tests::connect().await;
     let sandbox = sandbox();

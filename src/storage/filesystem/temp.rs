@@ -58,11 +58,14 @@ impl Drop for TempFolder {
     }
 }
 
+/// What has another name than [`TempFolder::create`] gives is not ours, and stays.
 fn remove_leftovers(temp: &Path) -> io::Result<()> {
     for entry in fs::read_dir(temp)? {
-        let folder = entry?.path();
-        if folder.is_dir() && is_abandoned(&folder)? {
-            match fs::remove_dir_all(&folder) {
+        let entry = entry?;
+        let name = entry.file_name();
+        let is_ours = name.len() == 32 && name.to_str().is_some_and(|name| name.bytes().all(|b| b.is_ascii_hexdigit()));
+        if is_ours && entry.file_type()?.is_dir() {
+            match remove_if_abandoned(&entry.path()) {
                 // Another process removed it at the same time: its owner at its end, or one that starts, too.
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 removed => removed?,
@@ -72,16 +75,20 @@ fn remove_leftovers(temp: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn is_abandoned(folder: &Path) -> io::Result<bool> {
+fn remove_if_abandoned(folder: &Path) -> io::Result<()> {
     // Opened for writing, because network file systems give exclusive locks on nothing else.
     let lock = match OpenOptions::new().write(true).open(folder.join(LOCK)) {
         Ok(lock) => lock,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(true),
+        // Whoever made it came no further, or it is of others: then it is not empty.
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let _ = fs::remove_dir(folder);
+            return Ok(());
+        }
         Err(error) => return Err(error),
     };
     match lock.try_lock() {
-        Ok(()) => Ok(true),
-        Err(TryLockError::WouldBlock) => Ok(false),
+        Ok(()) => fs::remove_dir_all(folder),
+        Err(TryLockError::WouldBlock) => Ok(()),
         Err(TryLockError::Error(error)) => Err(error),
     }
 }

@@ -113,15 +113,15 @@ async fn temporary_files_of_the_dead_are_removed_and_those_of_the_living_are_not
     let temp = folder.path().join("tmp");
     let living = FilesystemStorage::open(folder.path()).unwrap();
     let file = living.disk.temp.file().unwrap();
-    for (dead, with_lock) in [("killed", true), ("killed-at-its-start", false)] {
-        fs::create_dir(temp.join(dead)).unwrap();
-        fs::write(temp.join(dead).join("0"), "half of a body").unwrap();
-        if with_lock {
-            fs::write(temp.join(dead).join("lock"), "").unwrap();
-        }
+    let [killed, at_its_start] = ["a", "b"].map(|name| temp.join(name.repeat(32)));
+    for dead in [&killed, &at_its_start] {
+        fs::create_dir(dead).unwrap();
     }
+    fs::write(killed.join("lock"), "").unwrap();
+    fs::write(killed.join("0"), "half of a body").unwrap();
     let _other = FilesystemStorage::open(folder.path()).unwrap();
     assert_eq!(temporary_files(&temp), [file.path.as_path().display().to_string()]);
+    assert!(!killed.exists() && !at_its_start.exists());
 }
 
 #[tokio::test]
@@ -194,4 +194,22 @@ fn what_the_system_says_is_told_apart() {
     for code in [eio, erofs] {
         assert_eq!(kind(code), FaultKind::Broken);
     }
+}
+
+#[test]
+fn what_others_keep_beside_temporary_files_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let temp = folder.path().join("tmp");
+    let theirs = [temp.join("notes"), temp.join("c".repeat(32))];
+    for path in &theirs {
+        fs::create_dir_all(path).unwrap();
+        fs::write(path.join("file"), "theirs").unwrap();
+    }
+    fs::write(temp.join("d".repeat(32)), "theirs").unwrap();
+    // As a process leaves it that is killed while it starts.
+    fs::create_dir(temp.join("e".repeat(32))).unwrap();
+    drop(FilesystemStorage::open(folder.path()).unwrap());
+    let left = entries(&temp);
+    assert!(theirs.iter().chain([&temp.join("d".repeat(32))]).all(|path| left.contains(path)), "{left:?}");
+    assert!(!left.contains(&temp.join("e".repeat(32))));
 }

@@ -15,9 +15,10 @@ use aws_sdk_s3::types::{
 
 use super::S3Storage;
 use super::error::status;
+use crate::domain::prefix::KeyPrefix;
 use crate::fault::Fault;
 
-/// What the ids of our rules begin with.
+/// What the ids of our rules begin with. Behind an `@` comes the prefix, if there is one.
 const OURS: &str = "artifactd-";
 /// After so many days an upload belongs to nobody: the longest life of a signed URL, and a day.
 pub const ABANDONED_AFTER_DAYS: i32 = 8;
@@ -60,11 +61,12 @@ pub enum Applied {
 
 impl S3Storage {
     /// Makes the bucket when it is missing, lets pages of `origins` use signed URLs, and has the store remove
-    /// what is left of uploads that were never completed. May be repeated.
-    pub async fn set_up_bucket(&self, origins: &[String]) -> Result<BucketSetup, Fault> {
+    /// what is left below `prefix` of uploads that were never completed. May be repeated.
+    pub async fn set_up_bucket(&self, origins: &[String], prefix: Option<&KeyPrefix>) -> Result<BucketSetup, Fault> {
+        let part = BucketPart(prefix);
         let created = self.create_if_missing().await?;
-        let cors = if origins.is_empty() { Applied::LeftAlone } else { self.set_cors(origins).await? };
-        let (incomplete_uploads, pending) = self.set_lifecycle().await?;
+        let cors = if origins.is_empty() { Applied::LeftAlone } else { self.set_cors(origins, part).await? };
+        let (incomplete_uploads, pending) = self.set_lifecycle(part).await?;
         Ok(BucketSetup { created, cors, incomplete_uploads, pending })
     }
 
@@ -85,14 +87,16 @@ impl S3Storage {
         }
     }
 
-    async fn set_cors(&self, origins: &[String]) -> Result<Applied, Fault> {
+    async fn set_cors(&self, origins: &[String], part: BucketPart<'_>) -> Result<Applied, Fault> {
         let read = self.client.get_bucket_cors().bucket(&self.bucket).send().await;
         if is_not_implemented(&read) {
             return Ok(Applied::NotSupported);
         }
         let there = self.existing(CORS, read)?.and_then(|output| output.cors_rules).unwrap_or_default();
-        let ours = vec![cors_rule(origins).map_err(|error| self.malformed(CORS, error))?];
-        let Some(rules) = replaced(&there, ours, CorsRule::id, |a, b| a == b) else { return Ok(Applied::Unchanged) };
+        let ours = vec![part.cors_rule(origins).map_err(|error| self.malformed(CORS, error))?];
+        let Some(rules) = part.replaced(&there, ours, CorsRule::id, |a, b| a == b) else {
+            return Ok(Applied::Unchanged);
+        };
         let rules = CorsConfiguration::builder().set_cors_rules(Some(rules)).build();
         let rules = rules.map_err(|error| self.malformed(CORS, error))?;
         let request = self.client.put_bucket_cors().bucket(&self.bucket).cors_configuration(rules);
@@ -100,17 +104,19 @@ impl S3Storage {
     }
 
     /// What became of the rule for uploads in parts, and of that for others.
-    async fn set_lifecycle(&self) -> Result<(Applied, Applied), Fault> {
+    async fn set_lifecycle(&self, part: BucketPart<'_>) -> Result<(Applied, Applied), Fault> {
         let read = self.client.get_bucket_lifecycle_configuration().bucket(&self.bucket).send().await;
         if is_not_implemented(&read) {
             return Ok((Applied::NotSupported, Applied::NotSupported));
         }
         let there = self.existing(LIFECYCLE, read)?;
         let there = there.unwrap_or_else(|| GetBucketLifecycleConfigurationOutput::builder().build());
-        let [incomplete, pending] = lifecycle_rules().map_err(|error| self.malformed(LIFECYCLE, error))?;
+        let [abort, abort_pending, expire] =
+            part.lifecycle_rules().map_err(|error| self.malformed(LIFECYCLE, error))?;
         let same = |a: &LifecycleRule, b: &LifecycleRule| effect(a) == effect(b);
 
-        let Some(rules) = replaced(there.rules(), vec![incomplete, pending.clone()], LifecycleRule::id, same) else {
+        let ours = vec![abort, abort_pending, expire.clone()];
+        let Some(rules) = part.replaced(there.rules(), ours, LifecycleRule::id, same) else {
             return Ok((Applied::Unchanged, Applied::Unchanged));
         };
         let written = self.lifecycle_request(&there, rules)?.send().await;
@@ -119,7 +125,7 @@ impl S3Storage {
             return Ok((applied, applied));
         }
         // Not every store can be told to abort uploads: MinIO does so by itself.
-        let applied = match replaced(there.rules(), vec![pending], LifecycleRule::id, same) {
+        let applied = match part.replaced(there.rules(), vec![expire], LifecycleRule::id, same) {
             Some(rules) => self.applied(LIFECYCLE, self.lifecycle_request(&there, rules)?.send().await)?,
             None => Applied::Unchanged,
         };
@@ -167,46 +173,71 @@ fn is_refused<T, E>(result: &Result<T, SdkError<E, HttpResponse>>) -> bool {
     result.as_ref().is_err_and(|error| status(error) == Some(400))
 }
 
-/// The rules to write: those of others, then ours; `None` when ours are there already.
-fn replaced<R: Clone>(
-    there: &[R],
-    ours: Vec<R>,
-    id: fn(&R) -> Option<&str>,
-    same: impl Fn(&R, &R) -> bool,
-) -> Option<Vec<R>> {
-    let (before, mut rules): (Vec<R>, Vec<R>) =
-        there.iter().cloned().partition(|rule| id(rule).is_some_and(|id| id.starts_with(OURS)));
-    if before.len() == ours.len() && ours.iter().all(|rule| before.iter().any(|other| same(rule, other))) {
-        return None;
+/// The part of a bucket that is ours: what is below the prefix. The rest, and its rules, belong to others.
+#[derive(Clone, Copy)]
+struct BucketPart<'a>(Option<&'a KeyPrefix>);
+
+impl BucketPart<'_> {
+    fn id(self, name: &str) -> String {
+        match self.0 {
+            None => format!("{OURS}{name}"),
+            Some(prefix) => format!("{OURS}{name}@{prefix}"),
+        }
     }
-    rules.extend(ours);
-    Some(rules)
-}
 
-fn cors_rule(origins: &[String]) -> Result<CorsRule, BuildError> {
-    CorsRule::builder()
-        .id(format!("{OURS}signed-urls"))
-        .set_allowed_origins(Some(origins.to_vec()))
-        .set_allowed_methods(Some(["GET", "PUT", "HEAD"].map(str::to_owned).into()))
-        .allowed_headers("*")
-        .set_expose_headers(Some(EXPOSED_HEADERS.map(str::to_owned).into()))
-        .max_age_seconds(CORS_MAX_AGE_SECONDS)
-        .build()
-}
+    fn is_ours(self, id: &str) -> bool {
+        let part = id.split_once('@').map(|(_, prefix)| prefix);
+        id.starts_with(OURS) && part == self.0.map(KeyPrefix::as_str)
+    }
 
-fn lifecycle_rules() -> Result<[LifecycleRule; 2], BuildError> {
-    let rule = |name: &str, prefix: &str| {
-        LifecycleRule::builder()
-            .id(format!("{OURS}{name}"))
-            .filter(LifecycleRuleFilter::builder().prefix(prefix).build())
-            .status(ExpirationStatus::Enabled)
-    };
-    let abort = AbortIncompleteMultipartUpload::builder().days_after_initiation(ABANDONED_AFTER_DAYS).build();
-    let expire = LifecycleExpiration::builder().days(ABANDONED_AFTER_DAYS).build();
-    Ok([
-        rule("incomplete-uploads", "").abort_incomplete_multipart_upload(abort).build()?,
-        rule("pending", "pending/").expiration(expire).build()?,
-    ])
+    fn folder(self, name: &str) -> String {
+        self.0.map_or_else(|| format!("{name}/"), |prefix| format!("{prefix}/{name}/"))
+    }
+
+    /// The rules to write: those of others, then ours; `None` when ours are there already.
+    fn replaced<R: Clone>(
+        self,
+        there: &[R],
+        ours: Vec<R>,
+        id: fn(&R) -> Option<&str>,
+        same: impl Fn(&R, &R) -> bool,
+    ) -> Option<Vec<R>> {
+        let (before, mut rules): (Vec<R>, Vec<R>) =
+            there.iter().cloned().partition(|rule| id(rule).is_some_and(|id| self.is_ours(id)));
+        if before.len() == ours.len() && ours.iter().all(|rule| before.iter().any(|other| same(rule, other))) {
+            return None;
+        }
+        rules.extend(ours);
+        Some(rules)
+    }
+
+    fn cors_rule(self, origins: &[String]) -> Result<CorsRule, BuildError> {
+        CorsRule::builder()
+            .id(self.id("signed-urls"))
+            .set_allowed_origins(Some(origins.to_vec()))
+            .set_allowed_methods(Some(["GET", "PUT", "HEAD"].map(str::to_owned).into()))
+            .allowed_headers("*")
+            .set_expose_headers(Some(EXPOSED_HEADERS.map(str::to_owned).into()))
+            .max_age_seconds(CORS_MAX_AGE_SECONDS)
+            .build()
+    }
+
+    /// A rule has one prefix: uploads in parts are below two.
+    fn lifecycle_rules(self) -> Result<[LifecycleRule; 3], BuildError> {
+        let rule = |name: &str, folder: &str| {
+            LifecycleRule::builder()
+                .id(self.id(name))
+                .filter(LifecycleRuleFilter::builder().prefix(self.folder(folder)).build())
+                .status(ExpirationStatus::Enabled)
+        };
+        let abort = AbortIncompleteMultipartUpload::builder().days_after_initiation(ABANDONED_AFTER_DAYS).build();
+        let expire = LifecycleExpiration::builder().days(ABANDONED_AFTER_DAYS).build();
+        Ok([
+            rule("incomplete-uploads", "grid").abort_incomplete_multipart_upload(abort.clone()).build()?,
+            rule("incomplete-pending", "pending").abort_incomplete_multipart_upload(abort).build()?,
+            rule("pending", "pending").expiration(expire).build()?,
+        ])
+    }
 }
 
 /// What a rule of ours does: stores write the same rule in different ways.

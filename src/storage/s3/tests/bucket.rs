@@ -29,7 +29,7 @@ async fn remove(storage: S3Storage) {
 
 async fn set_up(storage: &S3Storage, origins: &[&str]) -> BucketSetup {
     let origins: Vec<_> = origins.iter().map(|&origin| origin.to_owned()).collect();
-    storage.set_up_bucket(&origins).await.unwrap()
+    storage.set_up_bucket(&origins, None).await.unwrap()
 }
 
 async fn cors_rules(storage: &S3Storage) -> Vec<CorsRule> {
@@ -57,8 +57,11 @@ async fn a_missing_bucket_is_made_and_setting_it_up_again_changes_nothing() {
         let prefix = rule.filter().and_then(|filter| filter.prefix()).unwrap_or("");
         (rule.id().unwrap(), prefix, abort, rule.expiration().and_then(|expire| expire.days()))
     });
-    let expected =
-        [("artifactd-incomplete-uploads", "", Some(8), None), ("artifactd-pending", "pending/", None, Some(8))];
+    let expected = [
+        ("artifactd-incomplete-uploads", "grid/", Some(8), None),
+        ("artifactd-incomplete-pending", "pending/", Some(8), None),
+        ("artifactd-pending", "pending/", None, Some(8)),
+    ];
     assert!(told.eq(expected), "{rules:?}");
     remove(storage).await;
 }
@@ -138,8 +141,33 @@ async fn rules_of_others_stay_as_they_are() {
     assert_eq!((cors.len(), &cors[0]), (2, &theirs));
     let lifecycle = lifecycle_rules(&storage).await;
     let ids: Vec<_> = lifecycle.iter().map(LifecycleRule::id).collect();
-    assert_eq!(ids, [None, Some("artifactd-incomplete-uploads"), Some("artifactd-pending")]);
+    let ours = ["artifactd-incomplete-uploads", "artifactd-incomplete-pending", "artifactd-pending"];
+    assert_eq!(ids, [None, Some(ours[0]), Some(ours[1]), Some(ours[2])]);
     assert_eq!(lifecycle[0], logs);
+    remove(storage).await;
+}
+
+/// Several deployments in one bucket, each below its prefix: none takes the rules of another away, and no rule of one
+/// reaches what another keeps.
+#[tokio::test]
+async fn rules_of_other_deployments_in_the_bucket_stay_as_they_are() {
+    let storage = new_bucket().await;
+    let prefixes = [None, Some("one"), Some("one/two")].map(|prefix| prefix.map(|text| text.parse().unwrap()));
+    for prefix in &prefixes {
+        let setup = storage.set_up_bucket(&[PAGE.to_owned()], prefix.as_ref()).await.unwrap();
+        assert_eq!((setup.cors, setup.pending), (Applied::Changed, Applied::Changed), "{prefix:?}");
+    }
+    for prefix in &prefixes {
+        let again = storage.set_up_bucket(&[PAGE.to_owned()], prefix.as_ref()).await.unwrap();
+        assert_eq!(again, setup(Applied::Unchanged, Applied::Unchanged), "{prefix:?}");
+    }
+    assert_eq!(cors_rules(&storage).await.len(), 3);
+    let mut reached: Vec<String> =
+        lifecycle_rules(&storage).await.into_iter().map(|rule| rule.filter.unwrap().prefix.unwrap()).collect();
+    reached.sort();
+    reached.dedup();
+    let folders = ["grid/", "one/grid/", "one/pending/", "one/two/grid/", "one/two/pending/", "pending/"];
+    assert_eq!(reached, folders);
     remove(storage).await;
 }
 
@@ -181,7 +209,7 @@ async fn a_store_that_cannot_be_told_to_abort_uploads_still_removes_the_others()
     let server = Scripted::new([OK, PENDING, REFUSED]).await;
     assert_eq!(set_up(&server.storage, &[]).await, partly(Applied::Unchanged));
     let server = Scripted::new([OK, NO_LIFECYCLE, REFUSED, REFUSED]).await;
-    assert_eq!(server.storage.set_up_bucket(&[]).await.unwrap_err().operation, "setting the lifecycle rules");
+    assert_eq!(server.storage.set_up_bucket(&[], None).await.unwrap_err().operation, "setting the lifecycle rules");
 }
 
 #[tokio::test]
@@ -194,7 +222,7 @@ async fn a_refusal_is_a_fault_that_says_what_failed() {
         (vec![OK, NO_CORS, OK, NO_LIFECYCLE, DENIED], "setting the lifecycle rules"),
     ] {
         let server = Scripted::new(answers).await;
-        let fault = server.storage.set_up_bucket(&[PAGE.to_owned()]).await.unwrap_err();
+        let fault = server.storage.set_up_bucket(&[PAGE.to_owned()], None).await.unwrap_err();
         assert_eq!((fault.operation, fault.kind), (operation, FaultKind::Broken), "{}", Chain(&fault));
     }
 }

@@ -5,14 +5,13 @@ use std::sync::Arc;
 use artifactd::domain::scope::Scope;
 use artifactd::metadata::{MemoryMetadata, MetadataStore, RedisMetadata, SqliteMetadata};
 use artifactd::policy::Stores;
-use artifactd::storage::Storage;
 use artifactd::storage::filesystem::FilesystemStorage;
 use artifactd::storage::memory::MemoryStorage;
 use artifactd::storage::s3::{AccessKey, S3Options, S3Storage};
 use artifactd::storage::sqlite::SqliteStorage;
+use artifactd::storage::{Prefixed, Storage};
 use tempfile::TempDir;
 
-use super::storage::Corner;
 use crate::process::S3;
 
 /// Where bytes and where records are.
@@ -65,7 +64,7 @@ impl Providers {
                 let name = format!("api-{:032x}", rand::random::<u128>());
                 let bucket = S3Storage::connect(s3_options()).await.unwrap();
                 Self {
-                    stores: Stores::one(Arc::new(Corner::new(bucket, &name))),
+                    stores: Stores::one(Arc::new(Prefixed::new(Arc::new(bucket), &name.parse().unwrap()))),
                     metadata: Arc::new(RedisMetadata::connect(&variable("REDIS_URL"), &name).unwrap()),
                     corner: Some(name),
                     _folder: None,
