@@ -156,6 +156,16 @@ impl Content {
     }
 }
 
+/// When something last changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LastChange {
+    /// When.
+    pub at: Timestamp,
+    /// Whether it is certain that no other state came about within the same second: only then the second alone
+    /// tells this state from others.
+    pub is_alone_in_its_second: bool,
+}
+
 /// How the bytes of an artifact arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -190,6 +200,18 @@ impl Artifact {
     /// The opaque part of the entity tag of this record, which differs after every visible change.
     pub fn record_etag(&self) -> String {
         format!("{}-{}", self.id, self.edits)
+    }
+
+    /// When content or record last changed.
+    pub fn last_change(&self) -> LastChange {
+        let at = self.updated_at;
+        let is_alone_in_its_second = match self.edits {
+            0 => true,
+            1 => at.as_seconds() != self.stored_at.as_seconds(),
+            // Nobody notes when the others were.
+            _ => false,
+        };
+        LastChange { at, is_alone_in_its_second }
     }
 
     /// Whether its life is over.

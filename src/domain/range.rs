@@ -38,14 +38,27 @@ impl ByteRange {
         }
     }
 
-    /// The offsets within `size` bytes; `None` when no byte is in the range (416).
-    pub fn within(self, size: u64) -> Option<Range<u64>> {
+    /// What it selects of `size` bytes.
+    pub fn within(self, size: u64) -> Within {
         let range = match self {
             Self::From { first, last } => first..last.map_or(size, |last| last.saturating_add(1).min(size)),
+            // A suffix longer than the content is all of it, and of nothing there is no part to send.
+            Self::Suffix { length } if length > 0 && size == 0 => return Within::Whole,
             Self::Suffix { length } => size.saturating_sub(length)..size,
         };
-        (range.start < range.end).then_some(range)
+        if range.start < range.end { Within::Part(range) } else { Within::Nothing }
     }
+}
+
+/// What a range selects of some bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Within {
+    /// These offsets (206).
+    Part(Range<u64>),
+    /// All of none (200).
+    Whole,
+    /// No byte: the range cannot be satisfied (416).
+    Nothing,
 }
 
 /// Digits only: no sign, no space. More than 64 bits of them means "beyond every file".
@@ -61,23 +74,24 @@ mod tests {
     #[test]
     fn single_ranges_are_cut_to_the_size() {
         let within = |field| ByteRange::parse(field).unwrap().within(10);
-        assert_eq!(within("bytes=0-0"), Some(0..1));
-        assert_eq!(within("bytes=2-5"), Some(2..6));
-        assert_eq!(within("bytes=2-99"), Some(2..10));
-        assert_eq!(within("bytes=2-99999999999999999999"), Some(2..10));
-        assert_eq!(within("bytes=9-"), Some(9..10));
-        assert_eq!(within("bytes=-3"), Some(7..10));
-        assert_eq!(within("bytes=-99"), Some(0..10));
-        assert_eq!(within("Bytes = 1-2"), Some(1..3));
+        assert_eq!(within("bytes=0-0"), Within::Part(0..1));
+        assert_eq!(within("bytes=2-5"), Within::Part(2..6));
+        assert_eq!(within("bytes=2-99"), Within::Part(2..10));
+        assert_eq!(within("bytes=2-99999999999999999999"), Within::Part(2..10));
+        assert_eq!(within("bytes=9-"), Within::Part(9..10));
+        assert_eq!(within("bytes=-3"), Within::Part(7..10));
+        assert_eq!(within("bytes=-99"), Within::Part(0..10));
+        assert_eq!(within("Bytes = 1-2"), Within::Part(1..3));
     }
 
     #[test]
     fn ranges_without_a_byte_are_unsatisfiable() {
         for field in ["bytes=10-", "bytes=10-20", "bytes=-0"] {
-            assert_eq!(ByteRange::parse(field).unwrap().within(10), None, "{field}");
+            assert_eq!(ByteRange::parse(field).unwrap().within(10), Within::Nothing, "{field}");
         }
-        assert_eq!(ByteRange::parse("bytes=0-").unwrap().within(0), None);
-        assert_eq!(ByteRange::parse("bytes=-1").unwrap().within(0), None);
+        assert_eq!(ByteRange::parse("bytes=0-").unwrap().within(0), Within::Nothing);
+        assert_eq!(ByteRange::parse("bytes=-0").unwrap().within(0), Within::Nothing);
+        assert_eq!(ByteRange::parse("bytes=-5").unwrap().within(0), Within::Whole);
     }
 
     #[test]

@@ -1,139 +1,129 @@
-//! Entity tags and the conditions built on them (RFC 9110, sections 8.8.3 and 13).
+//! Conditions of requests: entity tags, dates, and which of them counts (RFC 9110, sections 8.8 and 13).
+//!
+//! Tags are exact. A date knows whole seconds only: it lets a part of the content through just when that second saw
+//! one state (section 8.8.2.2).
+
+mod tags;
+#[cfg(test)]
+mod tests;
+
+use std::time::{Duration, UNIX_EPOCH};
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
+use self::tags::Tags;
 use super::error::ApiError;
-use crate::policy::Expectation;
+use crate::domain::artifact::{Artifact, LastChange};
+use crate::domain::time::Timestamp;
+use crate::policy::{self, Expectation};
 
 /// `"tag"`, for an `ETag` field.
 pub(super) fn quoted(tag: &str) -> HeaderValue {
     HeaderValue::try_from(format!("\"{tag}\"")).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
-/// The tags of `If-Match` or `If-None-Match`.
-#[derive(Debug, PartialEq, Eq)]
-enum Tags {
-    Any,
-    List(Vec<Tag>),
+/// What tells one state of a resource from all others.
+#[derive(Debug, Clone)]
+pub(super) struct Validators {
+    tag: String,
+    changed: Option<LastChange>,
 }
 
-#[derive(Debug, PartialEq, Eq)]
-struct Tag {
-    weak: bool,
-    opaque: String,
+/// What a conditional read comes to. When the state is not the expected one, that is an error instead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Read {
+    /// The caller is to get it.
+    Wanted,
+    /// The caller has it (304).
+    Known,
 }
 
-/// What `If-Match` expects of an artifact that is to be changed. Weak tags never match.
-pub(super) fn if_match(headers: &HeaderMap) -> Result<Expectation, ApiError> {
-    for other in [header::IF_NONE_MATCH, header::IF_UNMODIFIED_SINCE] {
-        // To ignore it would be to make a change that the caller did not want.
-        if headers.contains_key(&other) {
-            return Err(ApiError::field(other.as_str(), "cannot be a condition of a change; use If-Match"));
+impl Validators {
+    /// Those of bytes with this tag that last changed then, if that is known.
+    pub(super) fn new(tag: String, changed: Option<LastChange>) -> Self {
+        Self { tag, changed }
+    }
+
+    /// Those of a record.
+    pub(super) fn of_record(artifact: &Artifact) -> Self {
+        Self::new(artifact.record_etag(), Some(artifact.last_change()))
+    }
+
+    /// `ETag` and `Last-Modified`.
+    pub(super) fn write_to(&self, headers: &mut HeaderMap) {
+        headers.insert(header::ETAG, quoted(&self.tag));
+        let date = self.changed.and_then(|change| HeaderValue::try_from(http_date(change.at)).ok());
+        if let Some(date) = date {
+            headers.insert(header::LAST_MODIFIED, date);
         }
     }
-    Ok(match tags(headers, &header::IF_MATCH)? {
-        None | Some(Tags::Any) => Expectation::Anything,
-        Some(Tags::List(tags)) => {
-            Expectation::AnyOf(tags.into_iter().filter(|tag| !tag.weak).map(|tag| tag.opaque).collect())
-        }
-    })
-}
 
-/// Whether `If-None-Match` says that the caller has `current` already (304). Weak comparison.
-pub(super) fn is_known(headers: &HeaderMap, current: &str) -> Result<bool, ApiError> {
-    Ok(match tags(headers, &header::IF_NONE_MATCH)? {
-        None => false,
-        Some(Tags::Any) => true,
-        Some(Tags::List(tags)) => tags.iter().any(|tag| tag.opaque == current),
-    })
-}
-
-/// Whether `If-Range` lets a range be sent: it is absent or names `current` by a strong tag. A date
-/// never does, as this service sends none to compare with.
-pub(super) fn range_applies(headers: &HeaderMap, current: &str) -> bool {
-    match headers.get(header::IF_RANGE) {
-        None => true,
-        Some(value) => value.to_str().is_ok_and(|text| text.trim() == format!("\"{current}\"")),
-    }
-}
-
-fn tags(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Tags>, ApiError> {
-    let mut list = Vec::new();
-    let mut present = false;
-    for value in headers.get_all(name) {
-        present = true;
-        let malformed = || ApiError::field(name.as_str(), "must be * or a list of entity tags such as \"abc\"");
-        let text = value.to_str().map_err(|_| malformed())?.trim();
-        if text == "*" {
-            return Ok(Some(Tags::Any));
-        }
-        list.extend(parse_list(text).ok_or_else(malformed)?);
-    }
-    Ok(present.then_some(Tags::List(list)))
-}
-
-/// Reads `"a", W/"b"`. A tag without quotes is taken too: people copy it from the JSON.
-fn parse_list(text: &str) -> Option<Vec<Tag>> {
-    let mut tags = Vec::new();
-    let mut rest = text;
-    while !rest.is_empty() {
-        let (weak, tagged) = rest.strip_prefix("W/").map_or((false, rest), |tagged| (true, tagged));
-        let (opaque, after) = match tagged.strip_prefix('"') {
-            Some(quoted) => quoted.split_once('"')?,
-            None => tagged.split_at(tagged.find(',').unwrap_or(tagged.len())),
+    /// Decides about a GET or HEAD request, in the order of section 13.2.2.
+    pub(super) fn decide(&self, headers: &HeaderMap) -> Result<Read, ApiError> {
+        let is_as_known = match Tags::read(headers, &header::IF_MATCH)? {
+            Some(tags) => tags.match_strongly(&self.tag),
+            None => self.changed_after(headers, &header::IF_UNMODIFIED_SINCE) != Some(true),
         };
-        let opaque = opaque.trim();
-        if opaque.is_empty() || opaque.contains([' ', '"']) {
-            return None;
+        if !is_as_known {
+            return Err(ApiError::NotAsExpected { tag: self.tag.clone() });
         }
-        tags.push(Tag { weak, opaque: opaque.to_owned() });
-        rest = match after.trim_start() {
-            "" => "",
-            after => after.strip_prefix(',')?.trim_start(),
+        let is_known = match Tags::read(headers, &header::IF_NONE_MATCH)? {
+            Some(tags) => tags.match_weakly(&self.tag),
+            None => self.changed_after(headers, &header::IF_MODIFIED_SINCE) == Some(false),
         };
+        Ok(if is_known { Read::Known } else { Read::Wanted })
     }
-    (!tags.is_empty()).then_some(tags)
+
+    /// Whether `If-Range` lets a range be sent: it is absent, or names this state and no other.
+    pub(super) fn range_applies(&self, headers: &HeaderMap) -> bool {
+        let Some(value) = headers.get(header::IF_RANGE) else { return true };
+        let Ok(text) = value.to_str() else { return false };
+        match (parse_date(text), self.changed) {
+            (Some(date), Some(change)) => change.is_alone_in_its_second && date == change.at.as_seconds(),
+            (Some(_), None) => false,
+            (None, _) => text.trim() == format!("\"{}\"", self.tag),
+        }
+    }
+
+    /// Whether the last change came after the second that a field names; `None` when either is not known.
+    fn changed_after(&self, headers: &HeaderMap, name: &HeaderName) -> Option<bool> {
+        Some(self.changed?.at.as_seconds() > date(headers, name)?)
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// What the conditions of a change expect of the artifact.
+pub(super) fn expectation(headers: &HeaderMap) -> Result<Expectation, ApiError> {
+    let any_of = match Tags::read(headers, &header::IF_MATCH)? {
+        Some(Tags::List(tags)) => Some(tags.into_iter().filter(|tag| !tag.weak).map(|tag| tag.opaque).collect()),
+        // Whatever is changed is there.
+        Some(Tags::Any) | None => None,
+    };
+    let none_of = Tags::read(headers, &header::IF_NONE_MATCH)?.map(|tags| match tags {
+        Tags::Any => policy::Tags::Any,
+        Tags::List(tags) => policy::Tags::List(tags.into_iter().map(|tag| tag.opaque).collect()),
+    });
+    let without_tags = !headers.contains_key(header::IF_MATCH);
+    let since = date(headers, &header::IF_UNMODIFIED_SINCE).filter(|_| without_tags);
+    let unmodified_since = since.map(|seconds| Timestamp::from_millis(seconds.saturating_mul(1000)));
+    Ok(Expectation { any_of, none_of, unmodified_since })
+}
 
-    fn headers(name: HeaderName, value: &'static str) -> HeaderMap {
-        HeaderMap::from_iter([(name, HeaderValue::from_static(value))])
+/// The second that a field names. One that is given twice or is no date counts as absent, as the RFC has it.
+fn date(headers: &HeaderMap, name: &HeaderName) -> Option<i64> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (Some(value), None) => parse_date(value.to_str().ok()?),
+        _ => None,
     }
+}
 
-    #[test]
-    fn if_match_takes_lists_stars_and_bare_tags_but_no_weak_ones() {
-        let expected = |value| if_match(&headers(header::IF_MATCH, value)).unwrap();
-        let any_of = |tags: &[&str]| Expectation::AnyOf(tags.iter().map(ToString::to_string).collect());
-        assert_eq!(if_match(&HeaderMap::new()).unwrap(), Expectation::Anything);
-        assert_eq!(expected("*"), Expectation::Anything);
-        assert_eq!(expected("\"a\", \"b,c\""), any_of(&["a", "b,c"]));
-        assert_eq!(expected("a"), any_of(&["a"]));
-        assert_eq!(expected("W/\"a\""), any_of(&[]));
-    }
+/// Reads a date in one of the three forms of section 5.6.7.
+fn parse_date(text: &str) -> Option<i64> {
+    let instant = httpdate::parse_http_date(text.trim()).ok()?;
+    i64::try_from(instant.duration_since(UNIX_EPOCH).ok()?.as_secs()).ok()
+}
 
-    #[test]
-    fn malformed_lists_are_refused() {
-        for value in ["", "\"a", "\"a\" \"b\"", "a b", "\"\"", ","] {
-            assert!(if_match(&headers(header::IF_MATCH, value)).is_err(), "{value}");
-        }
-    }
-
-    #[test]
-    fn if_none_match_compares_weakly() {
-        let known = |value| is_known(&headers(header::IF_NONE_MATCH, value), "a").unwrap();
-        assert!(known("W/\"a\"") && known("\"b\", \"a\"") && known("*"));
-        assert!(!known("\"b\""));
-    }
-
-    #[test]
-    fn if_range_compares_strongly() {
-        assert!(range_applies(&HeaderMap::new(), "a"));
-        assert!(range_applies(&headers(header::IF_RANGE, "\"a\""), "a"));
-        for value in ["W/\"a\"", "\"b\"", "Wed, 21 Oct 2026 07:28:00 GMT"] {
-            assert!(!range_applies(&headers(header::IF_RANGE, value), "a"), "{value}");
-        }
-    }
+fn http_date(instant: Timestamp) -> String {
+    // No timestamp lies before the epoch or after the year 9999, where this could not be written.
+    httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(instant.as_seconds().unsigned_abs()))
 }

@@ -58,6 +58,12 @@ pub enum ApiError {
         /// The largest allowed.
         limit: usize,
     },
+    /// What is to be read is not in the state that the caller expects.
+    #[error("a condition of the request does not hold: the current entity tag is \"{tag}\"")]
+    NotAsExpected {
+        /// The tag as it is.
+        tag: String,
+    },
     /// No byte lies in the range.
     #[error("the range lies outside the content of {size} bytes")]
     RangeNotSatisfiable {
@@ -100,6 +106,7 @@ impl ApiError {
             Self::NoMethod => Code::MethodNotAllowed,
             Self::UnsupportedMediaType(_) => Code::UnsupportedMediaType,
             Self::TooLarge { .. } => Code::PayloadTooLarge,
+            Self::NotAsExpected { .. } => Code::PreconditionFailed,
             Self::RangeNotSatisfiable { .. } => Code::RangeNotSatisfiable,
             Self::NoRoom | Self::Overloaded | Self::Draining => Code::Overloaded,
             Self::Panic(_) => Code::Internal,

@@ -158,8 +158,8 @@ error_responses! {
         "`upload_incomplete`: bytes or parts are missing or not as announced; `conflict`: it has been completed."
     Conflict 409 "conflict" "Conflict" "a session with this id exists":
         "`conflict`: collides with what is there."
-    PreconditionFailed 412 "precondition_failed" "Precondition failed" "the artifact has changed":
-        "`precondition_failed`: `If-Match` does not hold; `detail` has the current tags."
+    PreconditionFailed 412 "precondition_failed" "Precondition failed" "a condition of the request does not hold":
+        "`precondition_failed`: `If-Match` or another condition does not hold; `detail` has the current tags."
     PayloadTooLarge 413 "payload_too_large" "Payload too large" "the body is larger than 5368709120 bytes":
         "`payload_too_large`: nothing was kept."
     UnsupportedMediaType 415 "unsupported_media_type" "Unsupported media type" "send JSON":

@@ -101,7 +101,7 @@ pub(super) enum Code {
     Conflict,
     /// The upload lacks bytes or parts.
     UploadIncomplete,
-    /// `If-Match` does not hold.
+    /// A condition of the request does not hold.
     PreconditionFailed,
     /// The body is too large.
     PayloadTooLarge,

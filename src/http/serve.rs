@@ -8,11 +8,11 @@ use axum::response::{IntoResponse, Response};
 use futures::StreamExt as _;
 use tracing::{Span, error};
 
-use super::conditional;
+use super::conditional::{Read, Validators};
 use super::error::ApiError;
-use crate::domain::artifact::Content;
+use crate::domain::artifact::{Content, LastChange};
 use crate::domain::media_type::MediaType;
-use crate::domain::range::ByteRange;
+use crate::domain::range::{ByteRange, Within};
 use crate::fault::Chain;
 use crate::policy;
 use crate::storage::ByteStream;
@@ -21,6 +21,8 @@ use crate::storage::ByteStream;
 pub(super) struct Served<'a> {
     /// What is known of them.
     pub content: &'a Content,
+    /// When they or what is known of them last changed, if that is known.
+    pub changed: Option<LastChange>,
     /// As what.
     pub mime: &'a MediaType,
     /// How they are to be presented.
@@ -35,36 +37,36 @@ impl Served<'_> {
         headers: &HeaderMap,
         read: impl AsyncFnOnce(Option<Range<u64>>) -> Result<ByteStream, policy::Error>,
     ) -> Result<Response, ApiError> {
-        let tag = self.content.etag();
-        if conditional::is_known(headers, &tag)? {
+        let validators = Validators::new(self.content.etag(), self.changed);
+        if validators.decide(headers)? == Read::Known {
             let mut response = StatusCode::NOT_MODIFIED.into_response();
-            response.headers_mut().extend(self.description());
+            response.headers_mut().extend(self.description(&validators));
             return Ok(response);
         }
         // A range is a matter of GET alone (RFC 9110, section 14.2).
         let (body, range) = match *method {
             Method::HEAD => (Body::empty(), None),
             _ => {
-                let range = wanted_range(headers, &tag, self.content.bytes)?;
+                let range = wanted_range(headers, &validators, self.content.bytes)?;
                 (body(read(range.clone()).await?), range)
             }
         };
         let mut response = body.into_response();
-        response.headers_mut().extend(self.description());
+        response.headers_mut().extend(self.description(&validators));
         self.frame(&mut response, range);
         Ok(response)
     }
 
     /// The headers that are the same for the whole, for a part, and for none of the bytes.
-    fn description(&self) -> HeaderMap {
+    fn description(&self, validators: &Validators) -> HeaderMap {
         let mut headers = HeaderMap::new();
+        validators.write_to(&mut headers);
         headers.insert(header::CONTENT_DISPOSITION, self.disposition.clone());
         headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
         // What callers stored is not ours: no browser may take it for a page of this service.
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox; default-src 'none'"));
-        headers.insert(header::ETAG, conditional::quoted(&self.content.etag()));
         if let Ok(mime) = HeaderValue::try_from(self.mime.as_str()) {
             headers.insert(header::CONTENT_TYPE, mime);
         }
@@ -94,15 +96,16 @@ impl Served<'_> {
     }
 }
 
-fn wanted_range(headers: &HeaderMap, tag: &str, size: u64) -> Result<Option<Range<u64>>, ApiError> {
+fn wanted_range(headers: &HeaderMap, validators: &Validators, size: u64) -> Result<Option<Range<u64>>, ApiError> {
     let mut fields = headers.get_all(header::RANGE).iter();
     let field = match (fields.next(), fields.next()) {
-        (Some(field), None) if conditional::range_applies(headers, tag) => field.to_str().ok(),
+        (Some(field), None) if validators.range_applies(headers) => field.to_str().ok(),
         _ => None,
     };
-    match field.and_then(ByteRange::parse) {
-        None => Ok(None),
-        Some(range) => range.within(size).map(Some).ok_or(ApiError::RangeNotSatisfiable { size }),
+    match field.and_then(ByteRange::parse).map(|range| range.within(size)) {
+        None | Some(Within::Whole) => Ok(None),
+        Some(Within::Part(range)) => Ok(Some(range)),
+        Some(Within::Nothing) => Err(ApiError::RangeNotSatisfiable { size }),
     }
 }
 

@@ -6,7 +6,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::{AppState, conditional};
+use super::AppState;
+use super::conditional::Validators;
 use crate::domain::artifact::{Artifact, UploadedVia};
 use crate::domain::scope::Scope;
 use crate::domain::session::Session;
@@ -108,10 +109,11 @@ impl ArtifactView {
     }
 }
 
-/// A record with its entity tag.
-pub(super) fn artifact(artifact: &Artifact, metadata_provider: &'static str) -> impl IntoResponse {
-    let etag = conditional::quoted(&artifact.record_etag());
-    ([(header::ETAG, etag)], json(&ArtifactView::new(artifact, metadata_provider)))
+/// A record with its entity tag and date.
+pub(super) fn artifact(artifact: &Artifact, metadata_provider: &'static str) -> Response {
+    let mut response = json(&ArtifactView::new(artifact, metadata_provider));
+    Validators::of_record(artifact).write_to(response.headers_mut());
+    response
 }
 
 /// What `axum::Json` does, with a third fewer instructions for a record: that one writes token by token into `BytesMut`.
@@ -124,7 +126,8 @@ fn json(view: &impl Serialize) -> Response {
 
 /// A record that is new, with its entity tag and where it is.
 pub(super) fn created(new: &Artifact, metadata_provider: &'static str, state: &AppState) -> Response {
-    let mut response = (StatusCode::CREATED, artifact(new, metadata_provider)).into_response();
+    let mut response = artifact(new, metadata_provider);
+    *response.status_mut() = StatusCode::CREATED;
     if let Some(location) = state.location(&format!("/v1/artifacts/{}", new.id)) {
         response.headers_mut().insert(header::LOCATION, location);
     }

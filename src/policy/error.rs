@@ -40,7 +40,10 @@ pub enum Error {
         reason: Invalid,
     },
     /// The caller's expectation of the current state is not met.
-    #[error("the artifact has changed: its current entity tags are \"{content}\" (content) and \"{record}\" (record)")]
+    #[error(
+        "a condition of the request does not hold: the current entity tags are \"{content}\" (content) and \"{record}\" \
+         (record)"
+    )]
     PreconditionFailed {
         /// The tag of the content as it is.
         content: String,

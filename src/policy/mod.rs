@@ -47,7 +47,7 @@ pub use self::check::Checked;
 use self::contents::Contents;
 pub use self::copy::{CopyRequest, MoveRequest};
 pub use self::error::Error;
-pub use self::expectation::Expectation;
+pub use self::expectation::{Expectation, Tags};
 use self::health::Health;
 pub use self::health::{Condition, State};
 pub use self::idempotency::{BodyPrint, Claim, Claimed, Plan, SavedAnswer};

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::access::Action;
 use super::place::Place;
 use super::{ArtifactStore, Error, Service};
-use crate::domain::artifact::{Artifact, Content};
+use crate::domain::artifact::{Artifact, Content, LastChange};
 use crate::domain::grid::GridKey;
 use crate::domain::id::{ArtifactId, SandboxId};
 use crate::domain::media_type::MediaType;
@@ -128,7 +128,8 @@ impl Service {
         let place = Place { storage: Arc::clone(self.storage_named(&artifact.content.provider)?), key: key.into() };
         let service = self.clone();
         if artifact.key() == *key {
-            return Ok(SignedContent { service, place, content: artifact.content });
+            let changed = Some(artifact.last_change());
+            return Ok(SignedContent { service, place, content: artifact.content, changed });
         }
         let object = place.storage.head(&place.key).await?.ok_or(Error::ArtifactNotFound)?;
         let content = Content {
@@ -139,7 +140,7 @@ impl Service {
             provider: artifact.content.provider,
             utf8: false,
         };
-        Ok(SignedContent { service, place, content })
+        Ok(SignedContent { service, place, content, changed: None })
     }
 }
 
@@ -148,12 +149,18 @@ pub struct SignedContent {
     service: Service,
     place: Place,
     content: Content,
+    changed: Option<LastChange>,
 }
 
 impl SignedContent {
     /// What is known of them.
     pub fn content(&self) -> &Content {
         &self.content
+    }
+
+    /// When they or what is known of them last changed, if that is known.
+    pub fn last_change(&self) -> Option<LastChange> {
+        self.changed
     }
 
     /// The bytes, or those of `range`, which lies within them.

@@ -11,7 +11,8 @@ use crate::http::conditional;
 use crate::http::error::ApiError;
 use crate::http::extract::body;
 use crate::http::openapi::{
-    AccessDenied, ArtifactExpired, ArtifactNotFound, Binary, DigestMismatch, RangeNotSatisfiable, UploadNotFound,
+    AccessDenied, ArtifactExpired, ArtifactNotFound, Binary, DigestMismatch, PreconditionFailed, RangeNotSatisfiable,
+    UploadNotFound,
 };
 use crate::http::serve::Served;
 use crate::policy::{Grant, Incoming};
@@ -38,6 +39,7 @@ use crate::storage::PutConstraints;
         (status = 403, response = AccessDenied),
         (status = 404, response = ArtifactNotFound),
         (status = 410, response = ArtifactExpired),
+        (status = 412, response = PreconditionFailed),
         (status = 416, response = RangeNotSatisfiable),
     )
 )]
@@ -52,7 +54,8 @@ pub(in crate::http) async fn get(
     };
     let signed = state.service.signed_content(&key).await?;
     let disposition = HeaderValue::try_from(content_disposition).unwrap_or(HeaderValue::from_static("attachment"));
-    let served = Served { content: signed.content(), mime: &content_type, disposition };
+    let changed = signed.last_change();
+    let served = Served { content: signed.content(), changed, mime: &content_type, disposition };
     served.answer(&method, &headers, async |range| signed.read(range).await).await
 }
 

@@ -1,4 +1,4 @@
-//! `If-Match`: a change that relies on what the caller has seen.
+//! `If-Match` and its like: a change that relies on what the caller has seen.
 
 use serde_json::{Value, json};
 
@@ -8,6 +8,7 @@ on_every_pair! {
     a_change_goes_through_if_the_file_is_as_the_caller_knows_it,
     a_change_of_a_file_that_has_changed_is_refused_and_changes_nothing,
     of_two_writers_who_read_the_same_the_second_is_refused,
+    a_change_may_depend_on_a_date_or_on_tags_that_are_not,
 }
 
 /// The three changes.
@@ -85,5 +86,43 @@ async fn of_two_writers_who_read_the_same_the_second_is_refused(app: TestApp) {
         call.await.expect(200);
         alice.put(&file.content).header("if-match", &current).body("newer").await.problem(412, "precondition_failed");
         alice.put(&file.content).body("bytes").await.expect(200);
+    }
+}
+
+async fn a_change_may_depend_on_a_date_or_on_tags_that_are_not(app: TestApp) {
+    let alice = app.user("alice");
+    for nth in 0..3 {
+        let file = alice.stored("scope=user", "bytes").await;
+        let read = alice.get(&file.path).await.expect(200);
+        let (record, seen) = (read.header("etag").to_owned(), read.header("last-modified").to_owned());
+        app.pass(1);
+        let content = alice.put(&file.content).body("new bytes").await.expect(200).json();
+        let content = format!("\"{}\"", content["etag"].as_str().unwrap());
+        let changed = alice.get(&file.path).await.header("last-modified").to_owned();
+        assert_ne!(seen, changed);
+        let change = || changes(&alice, &file).into_iter().nth(nth).unwrap();
+        for (name, value) in [
+            ("if-unmodified-since", seen.as_str()),
+            ("if-none-match", "*"),
+            ("if-none-match", &content),
+            ("if-none-match", &format!("W/{content}")),
+        ] {
+            change().header(name, value).await.problem(412, "precondition_failed");
+        }
+        assert_eq!(alice.get(&file.content).await.expect(200).text(), "new bytes");
+        // A tag says more than a date, and what is no date says nothing.
+        let current = alice.get(&file.path).await.header("etag").to_owned();
+        change()
+            .header("if-match", record)
+            .header("if-unmodified-since", &changed)
+            .await
+            .problem(412, "precondition_failed");
+        let change = change().header("if-none-match", "\"another\"");
+        let change = match nth {
+            0 => change.header("if-unmodified-since", &changed),
+            1 => change.header("if-match", &current).header("if-unmodified-since", &seen),
+            _ => change.header("if-unmodified-since", "yesterday"),
+        };
+        assert!(change.await.status.is_success());
     }
 }

@@ -55,9 +55,14 @@ async fn a_range_without_a_byte_cannot_be_satisfied(app: TestApp) {
         assert_eq!(reply.header("content-range"), "bytes */10", "{field}");
     }
     let empty = alice.stored("", "").await;
-    let reply = range(&alice, &empty, "bytes=0-").await;
-    reply.problem(416, "range_not_satisfiable");
-    assert_eq!(reply.header("content-range"), "bytes */0");
+    for field in ["bytes=0-", "bytes=-0"] {
+        let reply = range(&alice, &empty, field).await;
+        reply.problem(416, "range_not_satisfiable");
+        assert_eq!(reply.header("content-range"), "bytes */0");
+    }
+    // The last five of no bytes are all of them.
+    let reply = range(&alice, &empty, "bytes=-5").await.expect(200);
+    assert_eq!((reply.text(), reply.header("content-length"), reply.header("content-range")), ("", "0", ""));
 }
 
 async fn what_is_not_one_well_formed_range_gives_the_whole(app: TestApp) {

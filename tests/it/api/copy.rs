@@ -278,7 +278,7 @@ async fn of_conditional_renamings_the_stale_one_is_refused(app: TestApp) {
     to("c").await.problem(412, "precondition_failed");
     assert_eq!(alice.get(&file.path).await.json()["filename"], "b");
     let none = alice.post(&format!("{}/move", file.path)).json(json!({ "filename": "c" }));
-    none.header("if-none-match", "*").await.wrong_field("if-none-match");
+    none.header("if-none-match", "*").await.problem(412, "precondition_failed");
 }
 
 #[tokio::test]

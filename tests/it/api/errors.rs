@@ -312,12 +312,12 @@ async fn what_would_be_misunderstood_is_refused() {
     let file = alice.stored("scope=user", "as it was").await;
     for (name, value, status, code) in [
         ("content-range", "bytes 0-0/9", 400, "invalid_request"),
-        ("if-none-match", "*", 400, "invalid_request"),
-        ("if-unmodified-since", "Thu, 01 Jan 1970 00:00:00 GMT", 400, "invalid_request"),
+        ("if-none-match", "*", 412, "precondition_failed"),
+        ("if-unmodified-since", "Thu, 01 Jan 1970 00:00:00 GMT", 412, "precondition_failed"),
         ("transfer-encoding", "gzip, chunked", 415, "unsupported_media_type"),
     ] {
         alice.put(&file.content).header(name, value).body("x").await.problem(status, code);
     }
-    alice.delete(&file.path).header("if-none-match", "*").await.problem(400, "invalid_request");
+    alice.delete(&file.path).header("if-none-match", "*").await.problem(412, "precondition_failed");
     assert_eq!(alice.get(&file.content).await.text(), "as it was");
 }

@@ -17,6 +17,7 @@ mod access;
 mod admin;
 mod batch;
 mod bodies;
+mod conditional_reads;
 mod conditions;
 mod content;
 mod copy;

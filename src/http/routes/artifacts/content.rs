@@ -12,7 +12,9 @@ use crate::http::disposition::{self, Disposition};
 use crate::http::error::ApiError;
 use crate::http::extract::params::{Params, text};
 use crate::http::extract::path::PathId;
-use crate::http::openapi::{ArtifactExpired, ArtifactNotFound, Binary, RangeNotSatisfiable, UsualErrors};
+use crate::http::openapi::{
+    ArtifactExpired, ArtifactNotFound, Binary, PreconditionFailed, RangeNotSatisfiable, UsualErrors,
+};
 use crate::http::serve::Served;
 use crate::policy::ArtifactStore;
 
@@ -44,12 +46,16 @@ pub(in crate::http) struct Presentation {
         Presentation,
         ("X-Session-Id" = Option<String>, Header, description = "The session to act in, if the token names none."),
         ("Range" = Option<String>, Header, description = "One range of bytes: `bytes=0-99`, `bytes=100-` or `bytes=-100`. Several are answered with the whole."),
-        ("If-Range" = Option<String>, Header, description = "The tag of the content that `Range` is meant for; the whole is sent when it has changed."),
+        ("If-Range" = Option<String>, Header, description = "The tag of the content that `Range` is meant for, or the date of its last change; the whole is sent when it may have changed since."),
         ("If-None-Match" = Option<String>, Header, description = "With the tag of the content as it is: 304."),
+        ("If-Modified-Since" = Option<String>, Header, description = "A date; when content and record have not changed since: 304."),
+        ("If-Match" = Option<String>, Header, description = "Tags of the content; 412 when it has none of them."),
+        ("If-Unmodified-Since" = Option<String>, Header, description = "A date; 412 when content or record changed after it."),
     ),
     responses(
         (status = 200, description = "The bytes.", content_type = "application/octet-stream", body = Binary, headers(
             ("ETag" = String, description = "The strong entity tag of the bytes."),
+            ("Last-Modified" = String, description = "When content or record last changed."),
             ("Content-Digest" = String, description = "Their SHA-256 digest (RFC 9530)."),
             ("Content-Disposition" = String, description = "The name to save them under."),
             ("Accept-Ranges" = String, description = "`bytes`."),
@@ -64,6 +70,7 @@ pub(in crate::http) struct Presentation {
         )),
         (status = 404, response = ArtifactNotFound),
         (status = 410, response = ArtifactExpired),
+        (status = 412, response = PreconditionFailed),
         (status = 416, response = RangeNotSatisfiable),
         UsualErrors,
     )
@@ -85,7 +92,8 @@ pub(in crate::http) async fn get(
         let no_store = (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         return Ok((StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, url), no_store]).into_response());
     }
-    let served = Served { content: &artifact.content, mime: &artifact.served_type(), disposition };
+    let (changed, mime) = (Some(artifact.last_change()), artifact.served_type());
+    let served = Served { content: &artifact.content, changed, mime: &mime, disposition };
     served.answer(&method, &headers, async |range| store.read(&artifact, range).await).await
 }
 

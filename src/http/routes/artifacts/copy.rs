@@ -108,6 +108,7 @@ pub(in crate::http) struct ArtifactMove {
         ("artifact_id" = String, Path, description = "The id."),
         ("X-Session-Id" = Option<String>, Header, description = "The session to act in, if the token names none."),
         ("If-Match" = Option<String>, Header, description = "Tags of the record (the `ETag` header) or the content (`etag` in the record); 412 when neither is as it was. The content's tag protects the content only."),
+        ("If-Unmodified-Since" = Option<String>, Header, description = "A date; 412 when content or record changed after it. Tags are exact, dates know whole seconds."),
     ),
     request_body(content = ArtifactMove, content_type = "application/json"),
     responses(
@@ -130,7 +131,7 @@ pub(in crate::http) async fn rename(
 ) -> Result<Response, ApiError> {
     store.check_may_write()?;
     let OptionalJson(wanted) = OptionalJson::<ArtifactMove>::from_request(request, &state).await?;
-    let expected = conditional::if_match(&headers)?;
+    let expected = conditional::expectation(&headers)?;
     let ArtifactMove { filename, meta, target_session_id } = wanted;
     let artifact =
         store.move_to(id, MoveRequest { filename, meta, target_session: target_session_id }, &expected).await?;

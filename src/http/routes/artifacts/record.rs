@@ -1,7 +1,7 @@
 //! `GET`, `PATCH` and `DELETE /v1/artifacts/{artifact_id}`.
 
 use axum::extract::{FromRequest as _, Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
@@ -13,7 +13,7 @@ use crate::domain::meta::Meta;
 use crate::domain::summary::Summary;
 use crate::domain::ttl::Ttl;
 use crate::http::AppState;
-use crate::http::conditional;
+use crate::http::conditional::{self, Read, Validators};
 use crate::http::error::ApiError;
 use crate::http::extract::json::{self, Json};
 use crate::http::extract::params::{None as NoParams, Params};
@@ -32,14 +32,19 @@ use crate::policy::{ArtifactStore, Changes, FilenameChange, MetaChange, TtlChang
         ("artifact_id" = String, Path, description = "The id."),
         ("X-Session-Id" = Option<String>, Header, description = "The session to act in, if the token names none."),
         ("If-None-Match" = Option<String>, Header, description = "With the tag of the record as it is: 304."),
+        ("If-Modified-Since" = Option<String>, Header, description = "A date; when content and record have not changed since: 304."),
+        ("If-Match" = Option<String>, Header, description = "Tags of the record; 412 when it has none of them."),
+        ("If-Unmodified-Since" = Option<String>, Header, description = "A date; 412 when content or record changed after it."),
     ),
     responses(
         (status = 200, description = "The record.", body = ArtifactView, headers(
             ("ETag" = String, description = "The entity tag of the record."),
+            ("Last-Modified" = String, description = "When content or record last changed."),
         )),
         (status = 304, description = "The caller has it already."),
         (status = 404, response = ArtifactNotFound),
         (status = 410, response = ArtifactExpired),
+        (status = 412, response = PreconditionFailed),
         UsualErrors,
     )
 )]
@@ -50,9 +55,11 @@ pub(in crate::http) async fn get(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let artifact = store.artifact(id).await?;
-    let tag = artifact.record_etag();
-    if conditional::is_known(&headers, &tag)? {
-        return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, conditional::quoted(&tag))]).into_response());
+    let validators = Validators::of_record(&artifact);
+    if validators.decide(&headers)? == Read::Known {
+        let mut response = StatusCode::NOT_MODIFIED.into_response();
+        validators.write_to(response.headers_mut());
+        return Ok(response);
     }
     Ok(view::artifact(&artifact, store.metadata_provider()).into_response())
 }
@@ -126,6 +133,7 @@ impl ArtifactPatch {
         ("artifact_id" = String, Path, description = "The id."),
         ("X-Session-Id" = Option<String>, Header, description = "The session to act in, if the token names none."),
         ("If-Match" = Option<String>, Header, description = "Tags of the record (the `ETag` header) or the content (`etag` in the record); 412 when neither is as it was. The content's tag protects the content only."),
+        ("If-Unmodified-Since" = Option<String>, Header, description = "A date; 412 when content or record changed after it. Tags are exact, dates know whole seconds."),
     ),
     request_body(content = ArtifactPatch, content_type = "application/json"),
     responses(
@@ -148,7 +156,7 @@ pub(in crate::http) async fn patch(
 ) -> Result<Response, ApiError> {
     store.check_may_write()?;
     let Json(patch) = Json::<ArtifactPatch>::from_request(request, &state).await?;
-    let expected = conditional::if_match(&headers)?;
+    let expected = conditional::expectation(&headers)?;
     let artifact = store.update(id, patch.into_changes()?, &expected).await?;
     Ok(view::artifact(&artifact, store.metadata_provider()).into_response())
 }
@@ -163,6 +171,7 @@ pub(in crate::http) async fn patch(
         ("artifact_id" = String, Path, description = "The id."),
         ("X-Session-Id" = Option<String>, Header, description = "The session to act in, if the token names none."),
         ("If-Match" = Option<String>, Header, description = "Tags of the record (the `ETag` header) or the content (`etag` in the record); 412 when neither is as it was. The content's tag protects the content only."),
+        ("If-Unmodified-Since" = Option<String>, Header, description = "A date; 412 when content or record changed after it. Tags are exact, dates know whole seconds."),
     ),
     responses(
         (status = 204, description = "It is gone."),
@@ -178,6 +187,6 @@ pub(in crate::http) async fn delete(
     _: Params<NoParams>,
     headers: HeaderMap,
 ) -> Result<StatusCode, ApiError> {
-    store.delete(id, &conditional::if_match(&headers)?).await?;
+    store.delete(id, &conditional::expectation(&headers)?).await?;
     Ok(StatusCode::NO_CONTENT)
 }

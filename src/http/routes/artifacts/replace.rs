@@ -55,6 +55,7 @@ pub(in crate::http) struct Attributes {
         Attributes,
         ("X-Session-Id" = Option<String>, Header, description = "The session to act in, if the token names none."),
         ("If-Match" = Option<String>, Header, description = "Tags of the content or the record; 412 when neither is as it was. The content's tag protects the content only."),
+        ("If-Unmodified-Since" = Option<String>, Header, description = "A date; 412 when content or record changed after it. Tags are exact, dates know whole seconds."),
         ("Content-Digest" = Option<String>, Header, description = "The digest of the bytes (RFC 9530, `sha-256=:…:`)."),
     ),
     request_body(content = Binary, content_type = "application/octet-stream"),
@@ -91,7 +92,7 @@ pub(in crate::http) async fn put(
         body: body::stream(body),
     };
     let replacement = Replacement { mime, filename: attributes.filename, summary: attributes.summary };
-    let expected = conditional::if_match(&parts.headers)?;
+    let expected = conditional::expectation(&parts.headers)?;
     let artifact = store.replace(id, replacement, incoming, expected).await?;
     Ok(view::artifact(&artifact, store.metadata_provider()).into_response())
 }

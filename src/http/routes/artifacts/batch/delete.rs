@@ -118,5 +118,5 @@ async fn delete_one(store: &ArtifactStore, index: usize, id: Option<String>) -> 
 
 async fn try_delete(store: &ArtifactStore, id: Option<&str>) -> Result<(), ApiError> {
     let id: ArtifactId = id.unwrap_or_default().parse().map_err(|error| ApiError::field("artifact_id", error))?;
-    Ok(store.delete(id, &Expectation::Anything).await?)
+    Ok(store.delete(id, &Expectation::default()).await?)
 }
