@@ -6,7 +6,7 @@ use super::AuthOptions;
 use super::error::AuthError;
 use super::jwt::Claims;
 use crate::domain::Invalid;
-use crate::domain::principal::{Principal, Rights, Subject};
+use crate::domain::principal::{Principal, Right, Rights, Subject};
 use crate::domain::time::Timestamp;
 
 pub(super) const EXPIRES: &str = "exp";
@@ -15,10 +15,7 @@ pub(super) const ISSUED: &str = "iat";
 pub(super) const ISSUER: &str = "iss";
 pub(super) const AUDIENCE: &str = "aud";
 pub(super) const SCOPE: &str = "scope";
-pub(super) const ADMIN: &str = "artifacts:admin";
 const ROLES: &str = "roles";
-const READ: &str = "artifacts:read";
-const WRITE: &str = "artifacts:write";
 
 const DEFAULT_SESSION: &str = "sid";
 const FALLBACK_SESSION: &str = "session_id";
@@ -112,8 +109,8 @@ fn rights(claims: &Claims) -> Result<Rights, AuthError> {
     if let Some(roles) = find(claims, ROLES) {
         names.extend(strings(roles).ok_or_else(|| wrong_type(ROLES, "an array of strings"))?);
     }
-    let has = |right: &str| names.contains(&right);
-    Ok(match (has(READ), has(WRITE), has(ADMIN)) {
+    let has = |right: Right| names.contains(&right.as_str());
+    Ok(match (has(Right::Read), has(Right::Write), has(Right::Admin)) {
         (_, _, true) => Rights::ADMIN,
         (false, false, false) => Rights::DEFAULT,
         (read, write, admin) => Rights { read, write, admin },

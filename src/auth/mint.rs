@@ -3,10 +3,11 @@
 use jsonwebtoken::{EncodingKey, Header};
 use serde_json::{Map, Value};
 
-use super::claims::{ADMIN, AUDIENCE, EXPIRES, ISSUED, ISSUER, SCOPE};
+use super::claims::{AUDIENCE, EXPIRES, ISSUED, ISSUER, SCOPE};
 use super::jwt::Claims;
 use super::{AuthOptions, KeySource};
 use crate::domain::id::{SandboxId, SessionId, UserId};
+use crate::domain::principal::Right;
 use crate::domain::time::Timestamp;
 use crate::domain::ttl::Ttl;
 
@@ -65,7 +66,7 @@ pub fn mint(options: &AuthOptions, request: &TokenRequest, now: Timestamp) -> Re
     let texts = [
         (ISSUER, issuer.map(String::as_str)),
         (AUDIENCE, audience.map(String::as_str)),
-        (SCOPE, request.admin.then_some(ADMIN)),
+        (SCOPE, request.admin.then_some(Right::Admin.as_str())),
         (&names.user, request.user.as_ref().map(UserId::as_str)),
         (&names.session, request.session.as_ref().map(SessionId::as_str)),
         (&names.sandbox, request.sandbox.as_ref().map(SandboxId::as_str)),

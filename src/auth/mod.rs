@@ -131,7 +131,7 @@ impl Authenticator {
     }
 
     /// Who the bearer of `token` is.
-    pub async fn authenticate(&self, token: &str) -> Result<Principal, AuthError> {
+    pub async fn authenticate(&self, token: &str) -> Result<Arc<Principal>, AuthError> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(AuthError::TooLong(MAX_TOKEN_BYTES));
         }
@@ -145,7 +145,7 @@ impl Authenticator {
             }
         };
         verified.validity.check(self.options.leeway_seconds, self.clock.now())?;
-        Ok(verified.principal.clone())
+        Ok(Arc::clone(&verified.principal))
     }
 
     /// What is remembered of a token, as long as the keys that verified it are those in use.
@@ -166,7 +166,7 @@ impl Authenticator {
         // First of all: what a token says that is over concerns nobody.
         let validity = claims::Validity::read(&claims)?;
         validity.check(self.options.leeway_seconds, self.clock.now())?;
-        let principal = claims::principal(&claims, &self.options)?;
+        let principal = Arc::new(claims::principal(&claims, &self.options)?);
         Ok(Arc::new(Verified { principal, validity, proof }))
     }
 

@@ -25,7 +25,7 @@ pub(super) fn digest(token: &str) -> Digest {
 
 /// What an accepted token says.
 pub(super) struct Verified {
-    pub(super) principal: Principal,
+    pub(super) principal: Arc<Principal>,
     pub(super) validity: Validity,
     pub(super) proof: Proof,
 }

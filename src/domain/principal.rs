@@ -1,6 +1,39 @@
 //! Who is calling.
 
+use std::fmt;
+
 use super::id::{SandboxId, SessionId, UserId};
+
+/// What a token may allow its bearer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Right {
+    /// To read what the scopes allow.
+    Read,
+    /// To change what the scopes allow.
+    Write,
+    /// To change what is shared in the sandbox, and to administer it.
+    Admin,
+}
+
+impl Right {
+    /// All rights.
+    pub const ALL: [Self; 3] = [Self::Read, Self::Write, Self::Admin];
+
+    /// The name in tokens and answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "artifacts:read",
+            Self::Write => "artifacts:write",
+            Self::Admin => "artifacts:admin",
+        }
+    }
+}
+
+impl fmt::Display for Right {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
 
 /// What a caller may do, over and above what the scopes say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +52,15 @@ impl Rights {
 
     /// Everything.
     pub const ADMIN: Self = Self { read: true, write: true, admin: true };
+
+    /// Whether `right` is among them.
+    pub fn has(self, right: Right) -> bool {
+        match right {
+            Right::Read => self.read,
+            Right::Write => self.write,
+            Right::Admin => self.admin,
+        }
+    }
 }
 
 /// An authenticated caller: a user, a session, or a user in a session, in one sandbox.

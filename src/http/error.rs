@@ -9,6 +9,7 @@ use super::problem::{Code, FieldError, ItemProblem, Problem};
 use super::readiness::ConditionView;
 use super::signed_url::Refused;
 use crate::auth::AuthError;
+use crate::domain::principal::Right;
 use crate::fault::{Chain, FaultKind};
 use crate::policy;
 use crate::storage::BodyError;
@@ -18,7 +19,7 @@ const MAX_QUOTED_CHARS: usize = 200;
 
 /// Why a request was not answered as hoped.
 #[derive(Debug, thiserror::Error)]
-pub enum ApiError {
+pub(super) enum ApiError {
     /// A rule or a provider said no.
     #[error(transparent)]
     Policy(#[from] policy::Error),
@@ -151,7 +152,8 @@ fn policy_code(error: &policy::Error) -> Code {
         policy::Error::ArtifactNotFound => Code::ArtifactNotFound,
         policy::Error::ArtifactExpired => Code::ArtifactExpired,
         policy::Error::SessionNotFound => Code::SessionNotFound,
-        policy::Error::AccessDenied(_) => Code::AccessDenied,
+        policy::Error::Denied(denied) if denied.missing_right().is_some() => Code::InsufficientScope,
+        policy::Error::Denied(_) => Code::AccessDenied,
         policy::Error::Invalid { .. } => Code::InvalidRequest,
         policy::Error::PreconditionFailed { .. } => Code::PreconditionFailed,
         policy::Error::Conflict(_) | policy::Error::IdTaken => Code::Conflict,
@@ -201,6 +203,11 @@ impl LoggedCause {
     }
 }
 
+/// RFC 6750, section 3.1: which scope the token would need.
+fn insufficient_scope(missing: Right) -> Option<HeaderValue> {
+    HeaderValue::try_from(format!("Bearer realm=\"artifactd\", error=\"insufficient_scope\", scope=\"{missing}\"")).ok()
+}
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut problem = Problem::new(self.code(), self.detail(), self.field_errors());
@@ -217,6 +224,11 @@ impl IntoResponse for ApiError {
             Self::Auth(_) if self.code() == Code::Unauthenticated => {
                 let challenge = "Bearer realm=\"artifactd\", error=\"invalid_token\"";
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+            }
+            Self::Policy(policy::Error::Denied(denied)) => {
+                if let Some(challenge) = denied.missing_right().and_then(insufficient_scope) {
+                    headers.insert(header::WWW_AUTHENTICATE, challenge);
+                }
             }
             Self::RangeNotSatisfiable { size } => {
                 if let Ok(value) = HeaderValue::try_from(format!("bytes */{size}")) {

@@ -135,6 +135,8 @@ pub enum AllowedOrigins {
 pub fn router(state: AppState, origins: AllowedOrigins) -> Router {
     let api = routes::api()
         .layer(from_fn_with_state(state.clone(), middleware::replay::replay))
+        .layer(from_fn_with_state(state.clone(), middleware::authenticate::authenticate))
+        .merge(routes::signed())
         .layer(from_fn_with_state(state.gate.clone(), middleware::gate::enter))
         .layer(from_fn(middleware::linger::linger));
     let (routes, document) = documented(api).split_for_parts();
@@ -154,7 +156,7 @@ pub fn router(state: AppState, origins: AllowedOrigins) -> Router {
 
 /// The OpenAPI document of the service.
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    openapi::with_unique_ids(documented(routes::api()).into_openapi())
+    openapi::with_unique_ids(documented(routes::api().merge(routes::signed())).into_openapi())
 }
 
 fn documented(api: OpenApiRouter<AppState>) -> OpenApiRouter<AppState> {

@@ -145,7 +145,8 @@ error_responses! {
     Unauthenticated 401 "unauthenticated" "Not authenticated" "the token has expired":
         "`unauthenticated`: no token, or one that is not valid."
     AccessDenied 403 "access_denied" "Access denied" "the artifact belongs to another user":
-        "`access_denied`: it belongs to someone else, or the token lacks the right."
+        "`access_denied`: it belongs to someone else. `insufficient_scope`: the token lacks a right; `WWW-Authenticate` \
+         names it (RFC 6750)."
     ArtifactNotFound 404 "artifact_not_found" "Artifact not found" "there is no such artifact":
         "`artifact_not_found`: not in the caller's sandbox."
     SessionNotFound 404 "session_not_found" "Session not found" "there is no such session":

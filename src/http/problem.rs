@@ -66,7 +66,7 @@ impl ItemProblem {
 
 /// One wrong field or parameter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct FieldError {
+pub(super) struct FieldError {
     /// Its name; a dotted path for nested ones.
     #[schema(example = "ttl")]
     pub field: String,
@@ -95,6 +95,8 @@ pub(super) enum Code {
     Unauthenticated,
     /// Not allowed.
     AccessDenied,
+    /// Not allowed with this token: it lacks a right.
+    InsufficientScope,
     /// Something in the request is malformed or breaks a rule.
     InvalidRequest,
     /// Collides with what is there.
@@ -137,7 +139,7 @@ impl Code {
             Self::ArtifactExpired => StatusCode::GONE,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Unauthenticated => StatusCode::UNAUTHORIZED,
-            Self::AccessDenied => StatusCode::FORBIDDEN,
+            Self::AccessDenied | Self::InsufficientScope => StatusCode::FORBIDDEN,
             Self::InvalidRequest => StatusCode::BAD_REQUEST,
             Self::Conflict | Self::UploadIncomplete => StatusCode::CONFLICT,
             Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
@@ -163,6 +165,7 @@ impl Code {
             Self::MethodNotAllowed => "Method not allowed",
             Self::Unauthenticated => "Not authenticated",
             Self::AccessDenied => "Access denied",
+            Self::InsufficientScope => "Insufficient scope",
             Self::InvalidRequest => "Invalid request",
             Self::Conflict => "Conflict",
             Self::UploadIncomplete => "Upload incomplete",

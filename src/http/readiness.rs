@@ -62,7 +62,7 @@ pub(super) struct Ready {
 
 /// Something that requests need, and how it is.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct ConditionView {
+pub(super) struct ConditionView {
     /// `storage`: where bytes are; `metadata`: where records are.
     #[schema(example = "storage")]
     name: &'static str,

@@ -40,7 +40,7 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'
 
 /// Why a URL allows nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
+pub(super) enum Refused {
     /// There is no signature, or it is not that of this method, path and query: nothing else was looked at.
     #[error("the signature is missing or is not that of this method, path and query")]
     WrongSignature,

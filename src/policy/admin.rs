@@ -2,13 +2,12 @@
 
 use tracing::error;
 
+use super::access::{Action, Resource};
 use super::sweeper::Swept;
 use super::{ArtifactStore, Checked, Error};
 use crate::domain::scope::Scope;
 use crate::fault::Chain;
 use crate::metadata::Total;
-
-const ADMINS_ONLY: Error = Error::AccessDenied("the token does not include the right artifacts:admin");
 
 /// What there is in a scope, and where it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +25,7 @@ pub struct ScopeStats {
 impl ArtifactStore {
     /// What there is in the caller's sandbox.
     pub async fn stats(&self) -> Result<[ScopeStats; 3], Error> {
-        self.check_admin()?;
+        self.decide(Action::Administer, &Resource::Sandbox)?;
         let totals = self.service.metadata.totals(self.sandbox()).await?;
         Ok(Scope::ALL.map(|scope| {
             let storage = self.service.stores.for_scope(scope);
@@ -37,7 +36,7 @@ impl ArtifactStore {
 
     /// Tries all providers out. What is wrong is said in the log; callers learn only that it is.
     pub async fn check(&self) -> Result<Vec<Checked>, Error> {
-        self.check_admin()?;
+        self.decide(Action::Administer, &Resource::Sandbox)?;
         let checked = self.service.check().await;
         for Checked { role, provider, result } in &checked {
             if let Err(fault) = result {
@@ -49,12 +48,8 @@ impl ArtifactStore {
 
     /// Removes what is over.
     pub async fn cleanup(&self) -> Result<Swept, Error> {
-        self.check_admin()?;
+        self.decide(Action::Administer, &Resource::Sandbox)?;
         let service = self.service.clone();
         self.service.to_completion(async move { Ok(service.sweep(service.clock.now()).await) }).await
-    }
-
-    fn check_admin(&self) -> Result<(), Error> {
-        if self.principal().rights.admin { Ok(()) } else { Err(ADMINS_ONLY) }
     }
 }

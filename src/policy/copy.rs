@@ -1,6 +1,6 @@
 //! Copying and renaming. Both stay where the artifact is: its scope, and the session or user it belongs to.
 
-use super::access::Action;
+use super::access::{Action, Resource};
 use super::place::Place;
 use super::register::Draft;
 use super::{ArtifactStore, Changes, Error, Expectation, FilenameChange, MetaChange, NewArtifact};
@@ -9,16 +9,11 @@ use crate::domain::filename::Filename;
 use crate::domain::grid::FIRST_REVISION;
 use crate::domain::id::{ArtifactId, SessionId};
 use crate::domain::meta::Meta;
-use crate::domain::scope::Partition;
 use crate::domain::summary::Summary;
 use crate::storage::Key;
 
 /// The member of a copy's metadata that names the artifact it was made from.
 const COPIED_FROM: &str = "copied_from";
-
-const OTHER_TARGET: Error =
-    Error::AccessDenied("the target is another session than the artifact's own: artifacts never leave theirs");
-const OTHER_PLACE: Error = Error::AccessDenied("the caller acts in another session by now");
 
 /// What differs in a copy; what is absent is as in the original.
 #[derive(Debug, Clone, Default)]
@@ -49,7 +44,7 @@ impl ArtifactStore {
     /// storage provider copies the bytes.
     pub async fn copy(&self, id: ArtifactId, request: CopyRequest) -> Result<Artifact, Error> {
         let source = self.find_to_copy(id).await?;
-        check_target(&source, request.target_session.as_ref())?;
+        self.check_target(&source, request.target_session.as_ref())?;
         let draft = self.draft_of_copy(&source, request).await?;
         if let Some(artifact) = self.made_before(&draft).await? {
             return Ok(artifact);
@@ -75,7 +70,7 @@ impl ArtifactStore {
             ..Changes::default()
         };
         self.change(id, None, |artifact, _| {
-            check_target(artifact, target_session.as_ref())?;
+            self.check_target(artifact, target_session.as_ref())?;
             expected.check(artifact)?;
             changes.apply_to(&mut artifact.description);
             self.service.limits.check_meta("meta", &artifact.description.meta)
@@ -85,7 +80,7 @@ impl ArtifactStore {
 
     /// An artifact that the caller may read, and beside which they may store.
     async fn find_to_copy(&self, id: ArtifactId) -> Result<Artifact, Error> {
-        self.check_right(Action::Read)?;
+        self.decide(Action::Read, &Resource::Sandbox)?;
         self.find(id, Action::Write).await
     }
 
@@ -103,7 +98,8 @@ impl ArtifactStore {
         let new = NewArtifact { scope, ttl, description, sniff: false };
         let draft = self.draft(new, source.uploaded_via).await?;
         // A user's default session may have ended since the original was found.
-        if draft.partition == source.partition { Ok(draft) } else { Err(OTHER_PLACE) }
+        let beside = Resource::Beside { original: &source.partition, copy: &draft.partition };
+        self.decide(Action::Write, &beside).map(|()| draft)
     }
 
     async fn copy_to(&self, draft: Draft, source: &Artifact) -> Result<Artifact, Error> {
@@ -136,14 +132,10 @@ impl ArtifactStore {
         let object = place.storage.head(&place.key).await?.ok_or_else(|| place.missing())?;
         Ok(Content { bytes: object.bytes, store_etag: object.etag, ..content })
     }
-}
 
-/// Fails when a target is named that is not the session of the artifact: the one it belongs to or, in
-/// other scopes, was stored in.
-fn check_target(artifact: &Artifact, target: Option<&SessionId>) -> Result<(), Error> {
-    let own = match &artifact.partition {
-        Partition::Session { session, .. } => Some(session),
-        Partition::User { .. } | Partition::Shared { .. } => artifact.session.as_ref().map(|session| &session.id),
-    };
-    if target.is_none() || target == own { Ok(()) } else { Err(OTHER_TARGET) }
+    /// Fails when a target is named that is not the artifact's own session.
+    fn check_target(&self, artifact: &Artifact, target: Option<&SessionId>) -> Result<(), Error> {
+        let target = target.map(|session| Resource::Target { artifact, session });
+        target.map_or(Ok(()), |target| self.decide(Action::Write, &target))
+    }
 }

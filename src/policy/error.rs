@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::Denied;
 use crate::domain::Invalid;
 use crate::fault::Fault;
 use crate::storage::{BodyError, PutError};
@@ -29,8 +30,8 @@ pub enum Error {
     #[error("the id is taken")]
     IdTaken,
     /// The caller may not do this.
-    #[error("{0}")]
-    AccessDenied(&'static str),
+    #[error(transparent)]
+    Denied(#[from] Denied),
     /// A value breaks a rule.
     #[error("{field} {reason}")]
     Invalid {
@@ -87,7 +88,7 @@ impl Error {
             | Self::UploadNotFound
             | Self::UploadIncomplete(_)
             | Self::IdTaken
-            | Self::AccessDenied(_)
+            | Self::Denied(_)
             | Self::Invalid { .. }
             | Self::PreconditionFailed { .. }
             | Self::Conflict(_)

@@ -42,6 +42,7 @@ use prometheus_client::registry::Registry;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
+pub use self::access::Denied;
 pub use self::admin::ScopeStats;
 pub use self::check::Checked;
 use self::contents::Contents;
@@ -91,9 +92,9 @@ impl Service {
         Self(Arc::new(Shared { metadata, stores, contents, clock, limits, tasks, health }))
     }
 
-    /// The store as `principal` may use it, in the session that the caller has named, if any.
-    pub fn for_caller(&self, principal: Principal, named_session: Option<SessionId>) -> ArtifactStore {
-        ArtifactStore { service: self.clone(), caller: Arc::new(Caller { principal, named_session }), plan: None }
+    /// The store as this caller may use it.
+    pub fn for_caller(&self, caller: impl Into<Arc<Caller>>) -> ArtifactStore {
+        ArtifactStore { service: self.clone(), caller: caller.into(), plan: None }
     }
 
     /// The name of the metadata provider.
@@ -165,9 +166,13 @@ pub struct ArtifactStore {
     plan: Option<Plan>,
 }
 
-struct Caller {
-    principal: Principal,
-    named_session: Option<SessionId>,
+/// Who asks, and in which session.
+#[derive(Debug)]
+pub struct Caller {
+    /// Who the token says it is.
+    pub principal: Arc<Principal>,
+    /// The session that the request names, if it names one.
+    pub named_session: Option<SessionId>,
 }
 
 impl ArtifactStore {

@@ -1,6 +1,6 @@
 //! Searching and listing what a caller may read.
 
-use super::access::Action;
+use super::access::{Action, Resource};
 use super::{ArtifactStore, Error};
 use crate::domain::artifact::{Artifact, SessionUse};
 use crate::domain::id::SessionId;
@@ -38,12 +38,11 @@ pub struct DirectoryRequest {
     pub limit: usize,
 }
 
-const NO_USER: Error = Error::AccessDenied("user scope needs a token with a user");
-
 impl ArtifactStore {
     /// One page of what the caller may read and searches for.
     pub async fn search(&self, request: &SearchRequest) -> Result<Found, Error> {
-        self.check_right(Action::Read)?;
+        let scope = request.scope.map_or(Resource::Sandbox, Resource::Scope);
+        self.decide(Action::Read, &scope)?;
         let session = self.session_to_search(request.filter.session.as_ref()).await?;
         let (wants, sandbox) = (|scope| request.scope.is_none_or(|wanted| wanted == scope), self.sandbox());
         let mut partitions = Vec::new();
@@ -54,7 +53,6 @@ impl ArtifactStore {
             Some(user) if wants(Scope::User) => {
                 partitions.push(Partition::User { sandbox: sandbox.clone(), user: user.clone() });
             }
-            None if request.scope == Some(Scope::User) => return Err(NO_USER),
             _ => {}
         }
         if wants(Scope::Sandbox) {
@@ -87,15 +85,15 @@ impl ArtifactStore {
 
     /// The session whose artifacts are searched: one that lives and is the caller's.
     async fn session_to_search(&self, named: Option<&SessionId>) -> Result<Option<Session>, Error> {
-        self.check_named_session().await?;
+        self.check_named_session(Action::Read).await?;
         let acting = match named {
             Some(named) => Some(named.clone()),
             None => self.acting_session().await?,
         };
         let Some(id) = acting else { return Ok(None) };
-        self.check_may_name(&id)?;
+        self.decide(Action::Read, &Resource::SessionId(&id))?;
         let session = self.live_session(&id).await?;
-        match session.as_ref().map_or(Ok(()), |session| self.check_session(session)) {
+        match session.as_ref().map_or(Ok(()), |session| self.decide(Action::Read, &Resource::Session(session))) {
             // Nobody has asked for it: once a default session is over, others may use its id.
             Err(_) if named.is_none() && self.principal().session().is_none() => Ok(None),
             checked => checked.map(|()| session),

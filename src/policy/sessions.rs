@@ -1,6 +1,6 @@
 //! Sessions: found, created on use, kept by their owner, ended with their artifacts.
 
-use super::access::Action;
+use super::access::{Action, Resource};
 use super::{ArtifactStore, Error, Service};
 use crate::domain::id::{SessionId, UserId};
 use crate::domain::meta::Meta;
@@ -30,14 +30,14 @@ pub struct NewSession {
 impl ArtifactStore {
     /// Creates a session.
     pub async fn create_session(&self, new: NewSession) -> Result<Session, Error> {
-        self.check_right(Action::Write)?;
+        self.decide(Action::Write, &Resource::Sandbox)?;
         self.service.limits.check_meta("metadata", &new.metadata)?;
         let id = match (new.id, &self.caller.principal.subject) {
             (Some(id), _) => id,
             (None, Subject::Session(claimed) | Subject::UserInSession(_, claimed)) => claimed.clone(),
             (None, Subject::User(user)) => self.generate_session_id(user),
         };
-        self.check_may_name(&id)?;
+        self.decide(Action::Write, &Resource::SessionId(&id))?;
         let ttl = new.ttl.unwrap_or(self.service.limits.session_life);
         let session = Session { metadata: new.metadata, ..self.draft_session(id, ttl) };
         let service = self.service.clone();
@@ -51,8 +51,7 @@ impl ArtifactStore {
 
     /// A session of the caller's.
     pub async fn session(&self, id: &SessionId) -> Result<Session, Error> {
-        self.check_right(Action::Read)?;
-        self.own_session(id).await
+        self.own_session(id, Action::Read).await
     }
 
     /// Merges `patch` into the metadata of a session of the caller's (RFC 7396).
@@ -98,9 +97,8 @@ impl ArtifactStore {
         id: &SessionId,
         change: impl Fn(&Self, &mut Session) -> Result<(), Error>,
     ) -> Result<Session, Error> {
-        self.check_right(Action::Write)?;
         loop {
-            let mut session = self.own_session(id).await?;
+            let mut session = self.own_session(id, Action::Write).await?;
             let version = session.version;
             change(self, &mut session)?;
             session.version += 1;
@@ -112,10 +110,10 @@ impl ArtifactStore {
         }
     }
 
-    async fn own_session(&self, id: &SessionId) -> Result<Session, Error> {
-        self.check_may_name(id)?;
+    async fn own_session(&self, id: &SessionId, action: Action) -> Result<Session, Error> {
+        self.decide(action, &Resource::SessionId(id))?;
         let session = self.live_session(id).await?.ok_or(Error::SessionNotFound)?;
-        self.check_session(&session)?;
+        self.decide(action, &Resource::Session(&session))?;
         Ok(session)
     }
 
@@ -138,7 +136,9 @@ impl ArtifactStore {
     pub(super) async fn session_for_storing(&self, needed: bool) -> Result<Option<Session>, Error> {
         match (&self.caller.principal.subject, &self.caller.named_session) {
             (Subject::Session(id) | Subject::UserInSession(_, id), named) => {
-                named.as_ref().map_or(Ok(()), |named| self.check_may_name(named))?;
+                if let Some(named) = named {
+                    self.decide(Action::Write, &Resource::SessionId(named))?;
+                }
                 self.use_session(id).await.map(Some)
             }
             (Subject::User(_), Some(named)) => self.use_session(named).await.map(Some),
@@ -161,7 +161,7 @@ impl ArtifactStore {
                     continue;
                 }
             };
-            self.check_session(&session)?;
+            self.decide(Action::Write, &Resource::Session(&session))?;
             match self.caller.principal.user() {
                 Some(user) if session.owner.is_none() => {
                     let adopted =

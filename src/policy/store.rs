@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::access::Action;
+use super::access::{Action, Denied, Resource};
 use super::place::{Incoming, Place, Written};
 use super::register::Draft;
 use super::{ArtifactStore, Error, Service, TtlChoice};
@@ -55,7 +55,7 @@ impl ArtifactStore {
     /// Takes in bytes of which nothing is known yet; [`ArtifactStore::store_staged`] makes a file of them.
     /// They wait with the provider that they most likely stay with: that of the default scope.
     pub async fn stage(&self, incoming: Incoming) -> Result<Staged, Error> {
-        self.check_right(Action::Write)?;
+        self.decide(Action::Write, &Resource::Sandbox)?;
         self.check_length(&incoming)?;
         let key = Key::pending(&self.caller.principal.sandbox, new_artifact_id(self.service.clock.now()));
         let place = Place { storage: Arc::clone(self.service.stores.for_scope(Scope::default())), key };
@@ -98,7 +98,7 @@ impl ArtifactStore {
 
     /// Checks all that can be checked before the first byte.
     pub(super) async fn draft(&self, new: NewArtifact, via: UploadedVia) -> Result<Draft, Error> {
-        self.check_storing(new.scope)?;
+        self.decide(Action::Write, &Resource::Scope(new.scope))?;
         let limits = &self.service.limits;
         limits.check_meta("meta", &new.description.meta)?;
         let now = self.service.clock.now();
@@ -110,9 +110,8 @@ impl ArtifactStore {
             (Scope::Session, Some(session), _) => Partition::Session { sandbox, session: session.id.clone() },
             (Scope::User, _, Some(user)) => Partition::User { sandbox, user: user.clone() },
             (Scope::Sandbox, _, _) => Partition::Shared { sandbox },
-            (Scope::Session, None, _) | (Scope::User, _, None) => {
-                return Err(Error::AccessDenied("the token has neither the user nor the session that the scope needs"));
-            }
+            // Neither can be: the one was asked for just now, the other was decided.
+            (Scope::Session, None, _) | (Scope::User, _, None) => return Err(Denied::NoUser.into()),
         };
         let (id, earlier_ids) = match &self.plan {
             Some(plan) => plan.ids(&partition),

@@ -3,7 +3,7 @@ use crate::domain::principal::{Rights, Subject};
 
 async fn authenticate(options: AuthOptions, claims: &Value) -> Result<Principal, AuthError> {
     let auth = Authenticator::new(AuthOptions { keys: vec![secret(SECRET)], ..options }, clock()).unwrap();
-    auth.authenticate(&TestKey::secret(SECRET).sign(claims)).await
+    auth.authenticate(&TestKey::secret(SECRET).sign(claims)).await.map(Arc::unwrap_or_clone)
 }
 
 /// Alice's claims with others added or put in their place.

@@ -16,7 +16,7 @@ use serde_json::Value;
 use crate::http::error::ApiError;
 
 /// The parameter that names a session; every call understands it.
-pub(super) const SESSION_PARAMETER: &str = "session_id";
+pub(in crate::http) const SESSION_PARAMETER: &str = "session_id";
 
 /// Names and texts, in the order in which they came.
 pub(in crate::http) type Pairs = Vec<(String, String)>;

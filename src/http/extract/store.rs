@@ -1,66 +1,66 @@
-//! The authorised store *is* an extractor: a handler that wants artifacts has a caller.
+//! The authorised store *is* an extractor: a handler that wants artifacts has a caller, and says by its type what the
+//! caller's token must allow. So that can be neither forgotten nor come too late: a token without the right is refused
+//! before anything else of the request is read.
+
+use std::ops::Deref;
+use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
-use tracing::{Span, record_all};
 
-use super::params::{SESSION_PARAMETER, query_pairs};
-use crate::domain::id::{SessionId, UserId};
+use crate::domain::principal::Right;
 use crate::http::AppState;
 use crate::http::error::ApiError;
-use crate::policy::{ArtifactStore, Plan};
+use crate::policy::{ArtifactStore, Caller, Plan};
 
-/// The header that names a session.
-const SESSION_HEADER: &str = "x-session-id";
-
-impl FromRequestParts<AppState> for ArtifactStore {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
-        let principal = state.authenticator.authenticate(bearer_token(&parts.headers)?).await?;
-        let named = named_session(parts);
-        let session = named.as_ref().ok().and_then(Option::as_ref).or(principal.session());
-        record_all!(
-            Span::current(),
-            sandbox = principal.sandbox.as_str(),
-            user = principal.user().map(UserId::as_str),
-            session = session.map(SessionId::as_str)
-        );
-        let store = state.service.for_caller(principal, named?);
-        Ok(match parts.extensions.get::<Plan>() {
-            Some(plan) => store.following(plan.clone()),
-            None => store,
-        })
-    }
+/// The store of the caller, if they may do what needs `right`.
+fn store_for(parts: &Parts, state: &AppState, right: Right) -> Result<ArtifactStore, ApiError> {
+    // Routes that ask for no token have no caller.
+    let caller = parts.extensions.get::<Arc<Caller>>().ok_or(ApiError::NoToken)?;
+    let store = state.service.for_caller(Arc::clone(caller));
+    store.check_right(right)?;
+    Ok(match parts.extensions.get::<Plan>() {
+        Some(plan) => store.following(plan.clone()),
+        None => store,
+    })
 }
 
-fn bearer_token(headers: &HeaderMap) -> Result<&str, ApiError> {
-    let mut values = headers.get_all(header::AUTHORIZATION).iter();
-    let value = match (values.next(), values.next()) {
-        (None, _) => return Err(ApiError::NoToken),
-        (Some(value), None) => value.to_str().map_err(|_| ApiError::WrongScheme)?,
-        (Some(_), Some(_)) => return Err(ApiError::WrongScheme),
-    };
-    match value.split_once(' ') {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim()),
-        _ => Err(ApiError::WrongScheme),
-    }
-}
+/// Defines the store of a caller whose token has a right.
+macro_rules! store_for {
+    ($(#[$doc:meta])* $name:ident, $right:expr) => {
+        $(#[$doc])*
+        pub(in crate::http) struct $name(ArtifactStore);
 
-fn named_session(parts: &Parts) -> Result<Option<SessionId>, ApiError> {
-    let mut named: Option<SessionId> = None;
-    let header = parts.headers.get_all(SESSION_HEADER).iter().map(|value| (SESSION_HEADER, value.to_str().ok()));
-    let query = query_pairs(parts.uri.query().unwrap_or_default())?;
-    let query = query.iter().filter(|(name, _)| name == SESSION_PARAMETER);
-    let query = query.map(|(_, value)| (SESSION_PARAMETER, Some(value.as_str())));
-    for (field, text) in header.chain(query) {
-        let text = text.ok_or_else(|| ApiError::field(field, "must be ASCII; use the parameter for other ids"))?;
-        let id = text.parse().map_err(|error| ApiError::field(field, error))?;
-        if named.as_ref().is_some_and(|named| *named != id) {
-            return Err(ApiError::field(field, "names another session than the rest of the request"));
+        impl Deref for $name {
+            type Target = ArtifactStore;
+
+            fn deref(&self) -> &ArtifactStore {
+                &self.0
+            }
         }
-        named = Some(id);
-    }
-    Ok(named)
+
+        impl FromRequestParts<AppState> for $name {
+            type Rejection = ApiError;
+
+            async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+                store_for(parts, state, $right).map(Self)
+            }
+        }
+    };
 }
+
+store_for!(
+    /// The store of one who may read.
+    ReadStore,
+    Right::Read
+);
+store_for!(
+    /// The store of one who may write.
+    WriteStore,
+    Right::Write
+);
+store_for!(
+    /// The store of one who may administer the sandbox.
+    AdminStore,
+    Right::Admin
+);

@@ -1,7 +1,8 @@
 //! What happens around every request, from the outside in: a name and a log line ([`observe`]), a
 //! guard against panics, the remains of bodies that nobody read ([`linger`]), a limit on requests under way
-//! ([`gate`]), and answers to requests that are sent again ([`replay`]).
+//! ([`gate`]), who asks ([`authenticate`]), and answers to requests that are sent again ([`replay`]).
 
+pub(super) mod authenticate;
 pub(super) mod gate;
 pub(super) mod linger;
 pub(super) mod observe;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::body::Body;
-use axum::extract::{FromRequestParts as _, Request, State};
+use axum::extract::{Request, State};
 use axum::http::header::{CONTENT_TYPE, ETAG, LOCATION};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
@@ -23,7 +23,7 @@ use crate::domain::digest::{Sha256Digest, Sha256Hasher};
 use crate::http::AppState;
 use crate::http::error::ApiError;
 use crate::http::extract::body;
-use crate::policy::{ArtifactStore, BodyPrint, Claim, Claimed, SavedAnswer};
+use crate::policy::{ArtifactStore, BodyPrint, Caller, Claim, Claimed, SavedAnswer};
 
 const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
 /// Says that an answer is that of an earlier request.
@@ -42,8 +42,9 @@ pub(in crate::http) async fn replay(State(state): State<AppState>, request: Requ
 }
 
 async fn once(state: AppState, request: Request, next: Next) -> Result<Response, ApiError> {
-    let (mut parts, body) = request.into_parts();
-    let store = ArtifactStore::from_request_parts(&mut parts, &state).await?;
+    let (parts, body) = request.into_parts();
+    let caller = parts.extensions.get::<Arc<Caller>>().ok_or(ApiError::NoToken)?;
+    let store = state.service.for_caller(Arc::clone(caller));
     match store.claim(key(&parts)?, print(&parts)).await? {
         Claim::Repeat(answer) => {
             check_body(body, &answer).await?;

@@ -8,9 +8,10 @@ use crate::domain::scope::Scope;
 use crate::fault::FaultKind;
 use crate::http::error::ApiError;
 use crate::http::extract::params::{None as NoParams, Params};
+use crate::http::extract::store::AdminStore;
 use crate::http::openapi::UsualErrors;
 use crate::policy::sweeper::Swept;
-use crate::policy::{ArtifactStore, Checked, ScopeStats};
+use crate::policy::{Checked, ScopeStats};
 
 /// What there is in the sandbox.
 #[derive(Serialize, ToSchema)]
@@ -65,7 +66,7 @@ impl From<ScopeStats> for ScopeView {
     tag = "admin",
     responses((status = 200, description = "The counts.", body = Stats), UsualErrors)
 )]
-pub(in crate::http) async fn stats(store: ArtifactStore, _: Params<NoParams>) -> Result<Answer<Stats>, ApiError> {
+pub(in crate::http) async fn stats(store: AdminStore, _: Params<NoParams>) -> Result<Answer<Stats>, ApiError> {
     let scopes: Vec<ScopeView> = store.stats().await?.into_iter().map(ScopeView::from).collect();
     Ok(Answer(Stats {
         sandbox_id: store.principal().sandbox.to_string(),
@@ -126,7 +127,7 @@ impl From<Checked> for ProviderView {
     tag = "admin",
     responses((status = 200, description = "How they do.", body = CheckReport), UsualErrors)
 )]
-pub(in crate::http) async fn check(store: ArtifactStore, _: Params<NoParams>) -> Result<Answer<CheckReport>, ApiError> {
+pub(in crate::http) async fn check(store: AdminStore, _: Params<NoParams>) -> Result<Answer<CheckReport>, ApiError> {
     let providers: Vec<ProviderView> = store.check().await?.into_iter().map(ProviderView::from).collect();
     Ok(Answer(CheckReport { ok: providers.iter().all(|provider| provider.status == "ok"), providers }))
 }
@@ -164,7 +165,7 @@ impl From<Swept> for CleanupReport {
     responses((status = 200, description = "What was removed.", body = CleanupReport), UsualErrors)
 )]
 pub(in crate::http) async fn cleanup(
-    store: ArtifactStore,
+    store: AdminStore,
     _: Params<NoParams>,
 ) -> Result<Answer<CleanupReport>, ApiError> {
     Ok(Answer(store.cleanup().await?.into()))

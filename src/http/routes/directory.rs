@@ -13,9 +13,10 @@ use crate::http::error::ApiError;
 use crate::http::extract::limit::Limit;
 use crate::http::extract::params::{Params, text};
 use crate::http::extract::path::PathId;
+use crate::http::extract::store::ReadStore;
 use crate::http::openapi::{SessionNotFound, UsualErrors};
 use crate::http::view::ArtifactView;
-use crate::policy::{ArtifactStore, DirectoryRequest};
+use crate::policy::DirectoryRequest;
 
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -64,7 +65,7 @@ pub(in crate::http) struct Page {
     )
 )]
 pub(in crate::http) async fn list(
-    store: ArtifactStore,
+    store: ReadStore,
     State(state): State<AppState>,
     PathId(id): PathId<SessionId>,
     Params(query): Params<DirectoryQuery>,

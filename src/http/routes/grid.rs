@@ -9,7 +9,6 @@ use crate::domain::scope::{Partition, Scope};
 use crate::http::error::ApiError;
 use crate::http::extract::params::{Params, text};
 use crate::http::openapi::UsualErrors;
-use crate::policy::ArtifactStore;
 
 #[derive(Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -73,7 +72,7 @@ impl From<GridKey> for ParsedKey {
     params(Question),
     responses((status = 200, description = "What the key says.", body = ParsedKey), UsualErrors)
 )]
-pub(super) async fn parse(_: ArtifactStore, Params(question): Params<Question>) -> Result<Json<ParsedKey>, ApiError> {
+pub(super) async fn parse(Params(question): Params<Question>) -> Result<Json<ParsedKey>, ApiError> {
     let key = question.key.ok_or_else(|| ApiError::field("key", "is missing"))?;
     Ok(Json(key.into()))
 }

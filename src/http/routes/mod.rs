@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 
 use super::AppState;
 
-/// What needs a token or a signature.
+/// What needs a token.
 pub(super) fn api() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(artifacts::store::store, artifacts::search::list))
@@ -45,8 +45,11 @@ pub(super) fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(admin::check))
         .routes(routes!(admin::cleanup))
         .routes(routes!(whoami::whoami))
-        // A signature is as good as a token.
-        .routes(routes!(signed::get, signed::put))
+}
+
+/// What needs a signature, which is as good as a token.
+pub(super) fn signed() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(signed::get, signed::put))
 }
 
 /// What needs none and is always answered.

@@ -22,6 +22,7 @@ use crate::http::extract::json::{self, Json, OptionalJson};
 use crate::http::extract::life::UrlLife;
 use crate::http::extract::params::{None as NoParams, Params, text};
 use crate::http::extract::path::{PathId, PathPart};
+use crate::http::extract::store::WriteStore;
 use crate::http::openapi::{
     Conflict, DigestMismatch, SessionNotFound, UploadIncomplete, UploadNotFound, UsualErrors, UsualErrorsWithBody,
 };
@@ -93,7 +94,7 @@ impl From<&Upload> for MultipartTicket {
     )
 )]
 pub(in crate::http) async fn create(
-    store: ArtifactStore,
+    store: WriteStore,
     State(state): State<AppState>,
     _: Params<NoParams>,
     OptionalJson(order): OptionalJson<UploadOrder>,
@@ -169,7 +170,7 @@ pub(in crate::http) struct PartTickets {
     )
 )]
 pub(in crate::http) async fn presign(
-    store: ArtifactStore,
+    store: WriteStore,
     urls: Urls,
     PathId(id): PathId<ArtifactId>,
     _: Params<NoParams>,
@@ -211,7 +212,7 @@ pub(in crate::http) struct PartQuery {
     )
 )]
 pub(in crate::http) async fn presign_one(
-    store: ArtifactStore,
+    store: WriteStore,
     urls: Urls,
     PathPart(id, number): PathPart,
     Params(query): Params<PartQuery>,
@@ -284,7 +285,7 @@ pub(in crate::http) struct PartView {
     )
 )]
 pub(in crate::http) async fn get(
-    store: ArtifactStore,
+    store: WriteStore,
     PathId(id): PathId<ArtifactId>,
     _: Params<NoParams>,
 ) -> Result<Answer<MultipartProgress>, ApiError> {
@@ -372,7 +373,7 @@ impl From<PartOrder> for CompletedPart {
     )
 )]
 pub(in crate::http) async fn complete(
-    store: ArtifactStore,
+    store: WriteStore,
     PathId(id): PathId<ArtifactId>,
     _: Params<NoParams>,
     Json(order): Json<MultipartCompletion>,
@@ -398,7 +399,7 @@ pub(in crate::http) async fn complete(
     )
 )]
 pub(in crate::http) async fn delete(
-    store: ArtifactStore,
+    store: WriteStore,
     PathId(id): PathId<ArtifactId>,
     _: Params<NoParams>,
 ) -> Result<StatusCode, ApiError> {

@@ -15,9 +15,10 @@ use crate::http::error::ApiError;
 use crate::http::extract::json::{self, Json, OptionalJson};
 use crate::http::extract::params::{None as NoParams, Params};
 use crate::http::extract::path::PathId;
+use crate::http::extract::store::{ReadStore, WriteStore};
 use crate::http::openapi::{Conflict, SessionNotFound, UsualErrors, UsualErrorsWithBody};
 use crate::http::view::SessionView;
-use crate::policy::{ArtifactStore, NewSession};
+use crate::policy::NewSession;
 
 /// A session to create.
 #[derive(Default, Deserialize, ToSchema)]
@@ -51,7 +52,7 @@ pub(super) struct SessionCreation {
     )
 )]
 pub(super) async fn create(
-    store: ArtifactStore,
+    store: WriteStore,
     State(state): State<AppState>,
     _: Params<NoParams>,
     OptionalJson(creation): OptionalJson<SessionCreation>,
@@ -81,7 +82,7 @@ pub(super) async fn create(
     )
 )]
 pub(super) async fn get(
-    store: ArtifactStore,
+    store: ReadStore,
     PathId(id): PathId<SessionId>,
     _: Params<NoParams>,
 ) -> Result<Answer<SessionView>, ApiError> {
@@ -113,7 +114,7 @@ pub(super) struct SessionPatch {
     )
 )]
 pub(super) async fn patch(
-    store: ArtifactStore,
+    store: WriteStore,
     PathId(id): PathId<SessionId>,
     _: Params<NoParams>,
     Json(patch): Json<SessionPatch>,
@@ -136,7 +137,7 @@ pub(super) async fn patch(
     )
 )]
 pub(super) async fn delete(
-    store: ArtifactStore,
+    store: WriteStore,
     PathId(id): PathId<SessionId>,
     _: Params<NoParams>,
 ) -> Result<StatusCode, ApiError> {
@@ -168,7 +169,7 @@ pub(super) struct SessionExtension {
     )
 )]
 pub(super) async fn extend(
-    store: ArtifactStore,
+    store: WriteStore,
     PathId(id): PathId<SessionId>,
     _: Params<NoParams>,
     OptionalJson(extension): OptionalJson<SessionExtension>,

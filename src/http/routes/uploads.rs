@@ -22,12 +22,13 @@ use crate::http::extract::json::{self, OptionalJson};
 use crate::http::extract::life::UrlLife;
 use crate::http::extract::params::{None as NoParams, Params};
 use crate::http::extract::path::PathId;
+use crate::http::extract::store::WriteStore;
 use crate::http::openapi::{
     Conflict, DigestMismatch, SessionNotFound, UploadIncomplete, UploadNotFound, UsualErrors, UsualErrorsWithBody,
 };
 use crate::http::presigned::Urls;
 use crate::http::view::{self, ArtifactView};
-use crate::policy::{ArtifactStore, Completion, NewArtifact, NewUpload, TtlChoice};
+use crate::policy::{Completion, NewArtifact, NewUpload, TtlChoice};
 
 /// A file to be uploaded.
 #[derive(Default, Deserialize, ToSchema)]
@@ -128,7 +129,7 @@ pub(in crate::http) struct UploadTicket {
     )
 )]
 pub(in crate::http) async fn create(
-    store: ArtifactStore,
+    store: WriteStore,
     urls: Urls,
     _: Params<NoParams>,
     OptionalJson(order): OptionalJson<UploadOrder>,
@@ -191,7 +192,7 @@ impl From<CompletionOrder> for Completion {
     )
 )]
 pub(in crate::http) async fn complete(
-    store: ArtifactStore,
+    store: WriteStore,
     PathId(id): PathId<ArtifactId>,
     _: Params<NoParams>,
     OptionalJson(order): OptionalJson<CompletionOrder>,
@@ -215,7 +216,7 @@ pub(in crate::http) async fn complete(
     )
 )]
 pub(in crate::http) async fn delete(
-    store: ArtifactStore,
+    store: WriteStore,
     PathId(id): PathId<ArtifactId>,
     _: Params<NoParams>,
 ) -> Result<StatusCode, ApiError> {

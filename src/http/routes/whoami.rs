@@ -1,17 +1,20 @@
 //! `GET /v1/whoami`.
 
-use axum::Json;
+use std::sync::Arc;
+
+use axum::{Extension, Json};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::http::error::ApiError;
+use crate::domain::principal::Right;
 use crate::http::extract::params::{None, Params};
 use crate::http::openapi::{InvalidRequest, ServiceUnavailable, Unauthenticated};
-use crate::policy::ArtifactStore;
+use crate::policy::Caller;
 
 /// What a token was understood as.
 #[derive(Serialize, ToSchema)]
-pub(super) struct Caller {
+#[schema(as = Caller)]
+pub(super) struct Whoami {
     /// The sandbox (tenant).
     #[schema(example = "default")]
     sandbox_id: String,
@@ -32,23 +35,19 @@ pub(super) struct Caller {
     path = "/v1/whoami",
     tag = "caller",
     responses(
-        (status = 200, description = "What the token was understood as.", body = Caller),
+        (status = 200, description = "What the token was understood as.", body = Whoami),
         (status = 400, response = InvalidRequest),
         (status = 401, response = Unauthenticated),
         (status = 503, response = ServiceUnavailable),
     )
 )]
-pub(super) async fn whoami(store: ArtifactStore, _: Params<None>) -> Result<Json<Caller>, ApiError> {
-    let principal = store.principal();
-    let rights = [
-        ("artifacts:read", principal.rights.read),
-        ("artifacts:write", principal.rights.write),
-        ("artifacts:admin", principal.rights.admin),
-    ];
-    Ok(Json(Caller {
+pub(super) async fn whoami(Extension(caller): Extension<Arc<Caller>>, _: Params<None>) -> Json<Whoami> {
+    let principal = &caller.principal;
+    let rights = Right::ALL.into_iter().filter(|right| principal.rights.has(*right));
+    Json(Whoami {
         sandbox_id: principal.sandbox.to_string(),
         user_id: principal.user().map(ToString::to_string),
         session_id: principal.session().map(ToString::to_string),
-        rights: rights.into_iter().filter_map(|(name, held)| held.then_some(name)).collect(),
-    }))
+        rights: rights.map(Right::as_str).collect(),
+    })
 }

@@ -19,7 +19,7 @@ pub use self::multipart::{NewMultipart, Progress};
 pub use self::parts::CompletedPart;
 pub use self::receive::Received;
 
-use super::access::Action;
+use super::access::{Action, Resource};
 use super::place::Place;
 use super::presign::{Grant, Presigned};
 use super::register::Draft;
@@ -31,7 +31,7 @@ use crate::domain::grid::{FIRST_REVISION, Revision};
 use crate::domain::id::ArtifactId;
 use crate::domain::media_type::MediaType;
 use crate::domain::meta::Meta;
-use crate::domain::scope::{Partition, Scope};
+use crate::domain::scope::Partition;
 use crate::domain::summary::Summary;
 use crate::domain::time::Timestamp;
 use crate::domain::ttl::Ttl;
@@ -130,29 +130,15 @@ impl ArtifactStore {
 
     /// An upload that the caller has begun.
     async fn own_upload(&self, id: ArtifactId, is_multipart: bool) -> Result<Upload, Error> {
-        self.check_right(Action::Write)?;
+        self.decide(Action::Write, &Resource::Sandbox)?;
         let upload = self.service.upload(id).await?.ok_or(Error::UploadNotFound)?;
         if upload.partition.sandbox() != self.sandbox() || is_multipart != upload.is_multipart() {
             return Err(Error::UploadNotFound);
         }
-        self.check_named_session().await?;
-        self.check_upload(&upload).await?;
+        self.check_named_session(Action::Write).await?;
+        let acting = if upload.is_of_session() { self.acting_session().await? } else { None };
+        self.decide(Action::Write, &Resource::Upload { upload: &upload, acting: acting.as_ref() })?;
         Ok(upload)
-    }
-
-    /// Fails unless the caller is the one who began the upload, and may still store where it is to go.
-    async fn check_upload(&self, upload: &Upload) -> Result<(), Error> {
-        const NOT_YOURS: Error = Error::AccessDenied("the upload belongs to another user or session");
-        self.check_storing(upload.partition.scope())?;
-        if upload.owner.as_ref() != self.principal().user() {
-            return Err(NOT_YOURS);
-        }
-        // Who has no user is known by the session alone.
-        if upload.owner.is_some() && upload.partition.scope() != Scope::Session {
-            return Ok(());
-        }
-        let acting = self.acting_session().await?;
-        if upload.session.as_ref().map(|session| &session.id) == acting.as_ref() { Ok(()) } else { Err(NOT_YOURS) }
     }
 }
 

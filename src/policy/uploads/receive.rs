@@ -93,7 +93,9 @@ impl Service {
             });
             noted.await?;
         }
-        self.complete_by_itself(upload.partition.sandbox(), upload.id).await?;
+        if let Some(upload) = self.self_registering(upload.partition.sandbox(), upload.id).await? {
+            self.complete_by_itself(upload).await?;
+        }
         Ok(())
     }
 }

@@ -27,16 +27,19 @@ impl ArtifactStore {
 }
 
 impl Service {
-    /// The artifact that an upload in this sandbox becomes by itself, if it does and its bytes are there.
-    pub(in crate::policy) async fn complete_by_itself(
+    /// The upload in this sandbox that becomes an artifact by itself.
+    pub(in crate::policy) async fn self_registering(
         &self,
         sandbox: &SandboxId,
         id: ArtifactId,
-    ) -> Result<Option<Artifact>, Error> {
+    ) -> Result<Option<Upload>, Error> {
         let upload = self.metadata.find::<Upload>(&id.to_string()).await?;
-        let upload = upload.filter(|upload| upload.registers_itself() && upload.partition.sandbox() == sandbox);
-        let Some(upload) = upload else { return Ok(None) };
-        let service = self.clone();
+        Ok(upload.filter(|upload| upload.registers_itself() && upload.partition.sandbox() == sandbox))
+    }
+
+    /// The artifact that such an upload becomes, if its bytes are there.
+    pub(in crate::policy) async fn complete_by_itself(&self, upload: Upload) -> Result<Option<Artifact>, Error> {
+        let (service, id) = (self.clone(), upload.id);
         let completed = self.to_completion(async move { service.complete_single(upload, Completion::default()).await });
         match completed.await {
             Ok(artifact) => Ok(Some(artifact)),

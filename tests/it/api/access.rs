@@ -155,7 +155,7 @@ async fn statuses(app: &TestApp, name: &str, scope: &str) -> Vec<u16> {
         };
         match reply.status.as_u16() {
             _ if action == "HEAD" => {}
-            403 => drop(reply.problem(403, "access_denied")),
+            403 => drop(reply.denied()),
             404 => drop(reply.problem(404, "artifact_not_found")),
             _ => {}
         }
@@ -235,6 +235,6 @@ async fn who_may_not_write_is_refused_before_the_body_is_read() {
     ] {
         let never = Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>());
         let reply = tokio::time::timeout(Duration::from_secs(30), call.body(never).into_future()).await;
-        reply.expect("an answer").problem(403, "access_denied");
+        reply.expect("an answer").problem(403, "insufficient_scope");
     }
 }

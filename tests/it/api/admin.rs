@@ -164,7 +164,7 @@ async fn only_administrators_administer() {
     ] {
         for call in calls(&client, "") {
             let reply = call.await;
-            reply.problem(403, "access_denied");
+            reply.problem(403, "insufficient_scope");
             assert!(!reply.text().contains("memory"));
         }
     }

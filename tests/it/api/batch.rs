@@ -114,7 +114,7 @@ async fn a_bad_item_fails_alone(app: TestApp) {
         invalid("sumary"),
         invalid("data_base64"),
         (422, "digest_mismatch", None),
-        (403, "access_denied", None),
+        (403, "insufficient_scope", None),
         invalid("data_base64"),
         invalid("ttl"),
         invalid("ttl"),
@@ -273,8 +273,8 @@ async fn what_cannot_be_deleted_fails_alone(app: TestApp) {
     assert_eq!(statuses(&results), [403, 400, 204, 410, 403, 404, 404, 400, 400, 400, 400]);
     let codes: Vec<Option<&str>> = results.iter().map(|result| result["error"]["code"].as_str()).collect();
     let (denied, missing, invalid) = (Some("access_denied"), Some("artifact_not_found"), Some("invalid_request"));
-    let expired = Some("artifact_expired");
-    let expected = [denied, invalid, None, expired, denied, missing, missing, invalid, invalid, invalid, invalid];
+    let (expired, no_admin) = (Some("artifact_expired"), Some("insufficient_scope"));
+    let expected = [denied, invalid, None, expired, no_admin, missing, missing, invalid, invalid, invalid, invalid];
     assert_eq!(codes, expected);
     assert_eq!(results[1]["error"]["errors"][0]["field"], "artifact_id");
     assert_eq!((&results[1]["artifact_id"], &results[8]["artifact_id"]), (&json!("no id"), &json!(null)));
@@ -430,7 +430,7 @@ async fn who_may_not_write_stores_and_deletes_nothing() {
             let never = Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>());
             let call = reader.post(path).header("content-type", content_type).body(never);
             let reply = tokio::time::timeout(Duration::from_secs(30), call.into_future()).await;
-            reply.expect("an answer").problem(403, "access_denied");
+            reply.expect("an answer").problem(403, "insufficient_scope");
         }
     }
 }

@@ -120,7 +120,7 @@ async fn a_staged_file_of_a_form_that_is_refused_is_not_kept(app: TestApp) {
     ] {
         alice.post("/v1/artifacts").form(form).await.expect(status);
     }
-    alice.with_rights("artifacts:read").post("/v1/artifacts").form(large()).await.problem(403, "access_denied");
+    alice.with_rights("artifacts:read").post("/v1/artifacts").form(large()).await.problem(403, "insufficient_scope");
     assert_unharmed(&app, &alice, &file).await;
 }
 

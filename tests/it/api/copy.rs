@@ -52,7 +52,7 @@ async fn a_copy_is_a_file_of_its_own(app: TestApp) {
         let copy = reply.stored();
         assert_eq!(root.get(&copy.path).await.json(), copy.json);
         let content = root.get(&copy.content).await.expect(200);
-        assert_eq!((content.text(), content.header("content-type")), ("bytes", "text/x-own"));
+        assert_eq!((content.text(), content.header("content-type")), ("bytes", "text/x-own; charset=utf-8"));
         assert_eq!(app.keys().await.len(), 2);
 
         // Whatever becomes of the one, the other stays as it is.
@@ -149,10 +149,12 @@ async fn nobody_copies_or_renames_what_is_not_theirs(app: TestApp) {
     let (alice, root) = (app.user("alice").naming("s1"), app.admin("root"));
     for (scope, owner) in [("session", &alice), ("user", &alice), ("sandbox", &root)] {
         let file = owner.stored(&format!("scope={scope}"), "x").await;
+        // What is shared is a matter of rights, the rest of who owns it.
+        let not_theirs = if scope == "sandbox" { "insufficient_scope" } else { "access_denied" };
         for (caller, status, code) in [
-            (app.user("bob"), 403, "access_denied"),
-            (app.session("s2"), 403, "access_denied"),
-            (owner.with_rights("artifacts:read"), 403, "access_denied"),
+            (app.user("bob"), 403, not_theirs),
+            (app.session("s2"), 403, not_theirs),
+            (owner.with_rights("artifacts:read"), 403, "insufficient_scope"),
             (root.in_sandbox("elsewhere"), 404, "artifact_not_found"),
             (alice.in_sandbox("elsewhere"), 404, "artifact_not_found"),
         ] {
@@ -167,7 +169,7 @@ async fn nobody_copies_or_renames_what_is_not_theirs(app: TestApp) {
     }
     // To read in order to copy, the right to read is needed.
     let own = alice.stored("scope=user", "x").await;
-    copy(&alice.with_rights("artifacts:write"), &own, json!({})).await.problem(403, "access_denied");
+    copy(&alice.with_rights("artifacts:write"), &own, json!({})).await.problem(403, "insufficient_scope");
     assert_eq!(app.keys().await.len(), 4);
 }
 
@@ -373,6 +375,6 @@ async fn bytes_that_the_provider_has_lost_cannot_be_copied() {
     let alice = app.user("alice");
     let file = alice.stored("scope=user", "x").await;
     app.storage.delete(&artifactd::storage::Key::from_listing(file.text("key")).unwrap()).await.unwrap();
-    copy(&alice, &file, json!({})).await.problem(502, "provider_error");
+    copy(&alice, &file, json!({})).await.problem(500, "artifact_damaged");
     assert_eq!(app.keys().await, [""; 0]);
 }

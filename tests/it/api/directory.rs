@@ -165,7 +165,7 @@ async fn only_what_is_in_the_session_now_is_listed(app: TestApp) {
         app.admin("root"),
         alice.with_rights("artifacts:write"),
     ] {
-        other.get(path).await.problem(403, "access_denied");
+        other.get(path).await.denied();
     }
     alice.in_sandbox("elsewhere").get(path).await.problem(404, "session_not_found");
     app.nobody().get(path).await.problem(401, "unauthenticated");

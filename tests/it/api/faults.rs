@@ -73,7 +73,7 @@ async fn a_provider_that_answers_nonsense_is_for_the_operator() {
 async fn bytes_that_the_provider_has_lost_are_no_missing_file() {
     let (_app, alice, file) = troubled(Trouble::Lost, false).await;
     let reply = alice.get(&file.content).await;
-    reply.problem(502, "provider_error");
+    reply.problem(500, "artifact_damaged");
     assert_discreet(&reply);
     alice.get(&file.path).await.expect(200);
     // New bytes make it whole again, as far as the record goes.
@@ -106,7 +106,8 @@ async fn without_records_there_is_no_service_and_no_leftover() {
         let reply = call.await;
         reply.problem(503, "provider_unavailable");
         assert!(!reply.header("retry-after").is_empty());
-        for inside in ["hunter2", "redis", "127.0.0.1", "refused"] {
+        // Readiness names the provider, and nothing of where it is.
+        for inside in ["hunter2", "redis:", "127.0.0.1", "refused"] {
             assert!(!reply.text().contains(inside), "{}", reply.text());
         }
     }

@@ -6,7 +6,7 @@ use std::future::IntoFuture as _;
 use artifactd::domain::artifact::UploadedVia;
 use artifactd::domain::digest::Sha256Digest;
 use artifactd::domain::principal::{Principal, Rights, Subject};
-use artifactd::policy::{ArtifactStore, Claim, Incoming, NewArtifact};
+use artifactd::policy::{ArtifactStore, Caller, Claim, Incoming, NewArtifact};
 use futures::StreamExt as _;
 use serde_json::json;
 
@@ -119,7 +119,7 @@ async fn what_a_crash_has_interrupted_is_not_done_twice(app: TestApp) {
         subject: Subject::User("alice".parse().unwrap()),
         rights: Rights::DEFAULT,
     };
-    let store = app.service.for_caller(principal, None);
+    let store = app.service.for_caller(Caller { principal: principal.into(), named_session: None });
     let request = Sha256Digest::new([7; 32]);
     let attempt = async || -> Option<String> {
         let Ok(Claim::First(claimed)) = store.claim("k", request).await else { return None };

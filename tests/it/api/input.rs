@@ -166,7 +166,7 @@ async fn there_are_three_scopes() {
         assert_refused(&app, "scope", scope, &json!(scope)).await;
     }
     for reply in store_with(&app.user("alice"), "scope", "sandbox", &json!("sandbox")).await {
-        reply.problem(403, "access_denied");
+        reply.problem(403, "insufficient_scope");
     }
     for reply in store_with(&app.session("s1"), "scope", "user", &json!("user")).await {
         reply.problem(403, "access_denied");

@@ -247,7 +247,7 @@ async fn only_who_began_an_upload_in_parts_can_go_on_with_it(app: TestApp) {
         (app.admin("root"), &of_user, 403, "access_denied"),
         (alice.naming("s2"), &of_session, 403, "access_denied"),
         (app.user("bob").naming("s1"), &of_session, 403, "access_denied"),
-        (alice.with_rights("artifacts:read"), &of_user, 403, "access_denied"),
+        (alice.with_rights("artifacts:read"), &of_user, 403, "insufficient_scope"),
         (alice.in_sandbox("elsewhere"), &of_user, 404, "upload_not_found"),
     ] {
         let upload = upload.by(client);

@@ -234,9 +234,9 @@ async fn an_order_that_makes_no_sense_is_refused() {
     ] {
         begin(json!({ field: value })).await.wrong_field(field);
     }
-    alice.with_rights("artifacts:read").post("/v1/multipart").await.problem(403, "access_denied");
+    alice.with_rights("artifacts:read").post("/v1/multipart").await.problem(403, "insufficient_scope");
     app.nobody().post("/v1/multipart").await.problem(401, "unauthenticated");
-    begin(json!({ "scope": "sandbox" })).await.problem(403, "access_denied");
+    begin(json!({ "scope": "sandbox" })).await.problem(403, "insufficient_scope");
     begin(json!({ "part_size": 5_368_709_120_u64 })).await.expect(201);
     let upload = Multipart { client: alice.clone(), json: alice.post("/v1/multipart").await.expect(201).json() };
 

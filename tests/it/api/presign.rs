@@ -119,7 +119,7 @@ async fn a_url_stays_with_the_content_that_it_was_made_for(app: TestApp) {
     let old = url(&alice, &file).await;
     alice.put(&format!("{}?filename=two.html", file.content)).body("two!").await.expect(200);
     let reply = app.fetch(&old).await.expect(200);
-    assert_eq!((reply.text(), reply.header("content-type")), ("one", "text/plain"));
+    assert_eq!((reply.text(), reply.header("content-type")), ("one", "text/plain; charset=utf-8"));
     assert_eq!(reply.header("content-disposition"), "attachment; filename=\"one.txt\"");
     let part = app.send(Method::GET, &old, &[("range", "bytes=1-")], "").await.expect(206);
     assert_eq!((part.text(), part.header("content-range")), ("ne", "bytes 1-2/3"));
@@ -168,7 +168,7 @@ async fn who_wants_to_be_redirected_is_sent_to_the_store_if_there_is_one_to_be_s
         let reply = redirected("").await.expect(307);
         assert_eq!((reply.text(), reply.header("cache-control")), ("", "no-store"));
         let content = app.fetch(reply.header("location")).await.expect(200);
-        assert_eq!((content.text(), content.header("content-type")), ("bytes", "text/plain"));
+        assert_eq!((content.text(), content.header("content-type")), ("bytes", "text/plain; charset=utf-8"));
         let inline = redirected("&disposition=inline").await;
         let content = app.fetch(inline.header("location")).await.expect(200);
         assert_eq!(content.header("content-disposition"), "inline; filename=\"_.txt\"; filename*=UTF-8''%C3%A9.txt");
@@ -215,7 +215,7 @@ async fn who_may_not_read_gets_no_url() {
         (alice.naming("s2"), &of_session),
         (app.user("bob").naming("s1"), &of_session),
     ] {
-        presign(&client, file, json!({})).await.problem(403, "access_denied");
+        presign(&client, file, json!({})).await.denied();
     }
     presign(&alice.in_sandbox("elsewhere"), &file, json!({})).await.problem(404, "artifact_not_found");
     alice.post(&format!("/v1/artifacts/{}/presign", "0".repeat(32))).await.problem(404, "artifact_not_found");

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use artifactd::domain::principal::{Principal, Rights, Subject};
-use artifactd::policy;
+use artifactd::policy::{self, Caller};
 use serde_json::{Map, Value, json};
 
 use super::support::{Call, HOUR, Paced, Reply, Stored, TestApp, sha256, together};
@@ -202,7 +202,7 @@ async fn a_file_that_is_deleted_before_its_bytes_are_opened_is_not_found(app: Te
     let file = alice.stored("scope=user", "x").await;
     let user = Subject::User("alice".parse().unwrap());
     let principal = Principal { sandbox: app.sandbox.parse().unwrap(), subject: user, rights: Rights::DEFAULT };
-    let store = app.service.for_caller(principal, None);
+    let store = app.service.for_caller(Caller { principal: principal.into(), named_session: None });
     let record = store.artifact(file.text("artifact_id").parse().unwrap()).await.unwrap();
     alice.delete(&file.path).await.expect(204);
     let error = store.read(&record, None).await.err();

@@ -46,7 +46,7 @@ async fn a_replacement_may_bring_type_name_and_summary(app: TestApp) {
         (&json!("text/csv"), &json!("b.csv"), &json!("new"))
     );
     let content = alice.get(&file.content).await;
-    assert_eq!(content.header("content-type"), "text/csv");
+    assert_eq!(content.header("content-type"), "text/csv; charset=utf-8");
     assert_eq!(content.header("content-disposition"), "attachment; filename=\"b.csv\"");
 }
 
@@ -96,7 +96,7 @@ async fn a_patch_changes_what_it_names_and_nothing_else(app: TestApp) {
     assert_eq!(unnamed["filename"], Value::Null);
     let content = alice.get(&file.content).await;
     assert_eq!((content.text(), content.header("content-disposition")), ("bytes", "attachment"));
-    assert_eq!(content.header("content-type"), "text/markdown");
+    assert_eq!(content.header("content-type"), "text/markdown; charset=utf-8");
 }
 
 async fn a_life_can_be_set_extended_and_made_endless(app: TestApp) {

@@ -115,7 +115,7 @@ async fn everybody_finds_what_they_may_read_and_nothing_else(app: TestApp) {
                 question[name] = json!(value);
             }
             if expected == "403" {
-                client.ask(&question).await.problem(403, "access_denied");
+                client.ask(&question).await.denied();
                 continue;
             }
             let mut expected: Vec<&str> = expected.split(", ").filter(|name| !name.is_empty()).collect();

@@ -86,7 +86,7 @@ async fn a_staged_file_that_cannot_be_moved_is_the_service_s_fault() {
     let large = vec![7; 2 * 1024 * 1024];
     let form = || Form::default().file("large.bin", "a/b", &large).field("scope", "user");
     for (trouble, status, code) in [
-        (Trouble::Lost, 502, "provider_error"),
+        (Trouble::Lost, 500, "artifact_damaged"),
         (Trouble::Broken, 502, "provider_error"),
         (Trouble::Unavailable, 503, "provider_unavailable"),
         (Trouble::BreaksOff, 503, "provider_unavailable"),

@@ -232,7 +232,7 @@ async fn only_who_began_an_upload_can_go_on_with_it(app: TestApp) {
         (app.user_in_session("alice", "s1").naming("s3"), &of_user, 403, "access_denied"),
         (app.session("s3"), &of_nobody, 403, "access_denied"),
         (app.user_in_session("bob", "s2"), &of_nobody, 403, "access_denied"),
-        (alice.with_rights("artifacts:read"), &of_user, 403, "access_denied"),
+        (alice.with_rights("artifacts:read"), &of_user, 403, "insufficient_scope"),
         (alice.in_sandbox("elsewhere"), &of_user, 404, "upload_not_found"),
     ] {
         client.complete(ticket).await.problem(status, code);
@@ -254,11 +254,11 @@ async fn only_who_began_an_upload_can_go_on_with_it(app: TestApp) {
 async fn an_upload_for_the_sandbox_is_for_administrators(app: TestApp) {
     let alice = app.user("alice");
     let order = json!({ "scope": "sandbox" });
-    alice.post("/v1/uploads").json(order.clone()).await.problem(403, "access_denied");
+    alice.post("/v1/uploads").json(order.clone()).await.problem(403, "insufficient_scope");
     let ticket = app.admin("alice").opened(order).await;
     app.upload(&ticket, "shared").await.expect(200);
-    alice.complete(&ticket).await.problem(403, "access_denied");
-    alice.delete(&ticket.path()).await.problem(403, "access_denied");
+    alice.complete(&ticket).await.problem(403, "insufficient_scope");
+    alice.delete(&ticket.path()).await.problem(403, "insufficient_scope");
     app.admin("alice").complete(&ticket).await.expect(200);
     assert_eq!(app.user("bob").get(&ticket.content()).await.expect(200).text(), "shared");
 }
@@ -315,7 +315,7 @@ async fn an_order_that_makes_no_sense_is_refused() {
     for path in ["/v1/uploads/x/complete", "/v1/uploads/1/complete"] {
         alice.post(path).await.wrong_field("id");
     }
-    alice.with_rights("artifacts:read").post("/v1/uploads").await.problem(403, "access_denied");
+    alice.with_rights("artifacts:read").post("/v1/uploads").await.problem(403, "insufficient_scope");
     app.session("s1").post("/v1/uploads").json(json!({ "scope": "user" })).await.problem(403, "access_denied");
     app.nobody().post("/v1/uploads").await.problem(401, "unauthenticated");
 

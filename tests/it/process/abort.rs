@@ -83,8 +83,10 @@ async fn nothing_is_left_of_broken_uploads(pair: Pair) {
     let server = bytes.setup.start();
     let token = bytes.setup.token(&["--user", "alice"]);
     let client = server.client(&bytes.setup);
-    // An empty database has tables, and a bucket folders, that are there from now on.
-    assert_eq!(bytes.all().await, [""; 0]);
+    // An empty database has tables, and a bucket folders, that are there from now on. At the
+    // start it is tried whether the store can be written; SQLite keeps what was deleted for a while, for its readers.
+    let is_idle = |there: &Vec<String>| there.is_empty() || *there == ["1 chunks", "1 leases"];
+    eventually("nothing is there", async || Some(bytes.all().await).filter(is_idle)).await;
     let id = client.stored("the old content").await;
     let before = bytes.all().await;
     assert!(!before.is_empty());
@@ -134,5 +136,5 @@ async fn nothing_is_left_of_an_upload_that_ended_with_the_process() {
     server.process.kill();
 
     let _server = setup.start();
-    assert_eq!(files(&folder), [""; 0]);
+    eventually("the bytes are gone", async || Some(files(&folder)).filter(Vec::is_empty)).await;
 }

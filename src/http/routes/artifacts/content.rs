@@ -12,6 +12,7 @@ use crate::http::disposition::{self, Disposition};
 use crate::http::error::ApiError;
 use crate::http::extract::params::{Params, text};
 use crate::http::extract::path::PathId;
+use crate::http::extract::store::ReadStore;
 use crate::http::openapi::{
     ArtifactExpired, ArtifactNotFound, Binary, PreconditionFailed, RangeNotSatisfiable, UsualErrors,
 };
@@ -76,7 +77,7 @@ pub(in crate::http) struct Presentation {
     )
 )]
 pub(in crate::http) async fn get(
-    store: ArtifactStore,
+    store: ReadStore,
     PathId(id): PathId<ArtifactId>,
     Params(presentation): Params<Presentation>,
     method: Method,

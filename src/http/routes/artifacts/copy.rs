@@ -16,9 +16,10 @@ use crate::http::error::ApiError;
 use crate::http::extract::json::{self, OptionalJson};
 use crate::http::extract::params::{None as NoParams, Params};
 use crate::http::extract::path::PathId;
+use crate::http::extract::store::{ReadStore, WriteStore};
 use crate::http::openapi::{ArtifactExpired, ArtifactNotFound, Conflict, PreconditionFailed, UsualErrorsWithBody};
 use crate::http::view::{self, ArtifactView};
-use crate::policy::{ArtifactStore, CopyRequest, MoveRequest};
+use crate::policy::{CopyRequest, MoveRequest};
 
 /// What differs in the copy; what is absent is as in the original.
 #[derive(Default, Deserialize, ToSchema)]
@@ -66,13 +67,13 @@ pub(in crate::http) struct ArtifactCopy {
     )
 )]
 pub(in crate::http) async fn copy(
-    store: ArtifactStore,
+    _: ReadStore,
+    store: WriteStore,
     State(state): State<AppState>,
     PathId(id): PathId<ArtifactId>,
     _: Params<NoParams>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    store.check_may_write()?;
     let OptionalJson(wanted) = OptionalJson::<ArtifactCopy>::from_request(request, &state).await?;
     let ArtifactCopy { filename, summary, meta, target_session_id } = wanted;
     let copy = CopyRequest { filename, summary, meta, target_session: target_session_id };
@@ -122,14 +123,13 @@ pub(in crate::http) struct ArtifactMove {
     )
 )]
 pub(in crate::http) async fn rename(
-    store: ArtifactStore,
+    store: WriteStore,
     State(state): State<AppState>,
     PathId(id): PathId<ArtifactId>,
     _: Params<NoParams>,
     headers: HeaderMap,
     request: Request,
 ) -> Result<Response, ApiError> {
-    store.check_may_write()?;
     let OptionalJson(wanted) = OptionalJson::<ArtifactMove>::from_request(request, &state).await?;
     let expected = conditional::expectation(&headers)?;
     let ArtifactMove { filename, meta, target_session_id } = wanted;

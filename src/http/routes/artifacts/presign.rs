@@ -11,9 +11,9 @@ use crate::http::extract::json::OptionalJson;
 use crate::http::extract::life::UrlLife;
 use crate::http::extract::params::{None as NoParams, Params};
 use crate::http::extract::path::PathId;
+use crate::http::extract::store::ReadStore;
 use crate::http::openapi::{ArtifactExpired, ArtifactNotFound, UsualErrorsWithBody};
 use crate::http::presigned::Urls;
-use crate::policy::ArtifactStore;
 
 /// How long a URL is to be good: `expires` or `duration`, not both. Default: an hour.
 #[derive(Default, Deserialize, ToSchema)]
@@ -80,7 +80,7 @@ pub(in crate::http) struct SignedDownload {
     )
 )]
 pub(in crate::http) async fn post(
-    store: ArtifactStore,
+    store: ReadStore,
     urls: Urls,
     PathId(id): PathId<ArtifactId>,
     _: Params<NoParams>,

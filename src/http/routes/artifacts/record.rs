@@ -18,9 +18,10 @@ use crate::http::error::ApiError;
 use crate::http::extract::json::{self, Json};
 use crate::http::extract::params::{None as NoParams, Params};
 use crate::http::extract::path::PathId;
+use crate::http::extract::store::{ReadStore, WriteStore};
 use crate::http::openapi::{ArtifactExpired, ArtifactNotFound, PreconditionFailed, UsualErrors, UsualErrorsWithBody};
 use crate::http::view::{self, ArtifactView};
-use crate::policy::{ArtifactStore, Changes, FilenameChange, MetaChange, TtlChange, TtlChoice};
+use crate::policy::{Changes, FilenameChange, MetaChange, TtlChange, TtlChoice};
 
 /// Read the record of a file; with HEAD, tell whether it is there
 #[utoipa::path(
@@ -49,7 +50,7 @@ use crate::policy::{ArtifactStore, Changes, FilenameChange, MetaChange, TtlChang
     )
 )]
 pub(in crate::http) async fn get(
-    store: ArtifactStore,
+    store: ReadStore,
     PathId(id): PathId<ArtifactId>,
     _: Params<NoParams>,
     headers: HeaderMap,
@@ -147,14 +148,13 @@ impl ArtifactPatch {
     )
 )]
 pub(in crate::http) async fn patch(
-    store: ArtifactStore,
+    store: WriteStore,
     State(state): State<AppState>,
     PathId(id): PathId<ArtifactId>,
     _: Params<NoParams>,
     headers: HeaderMap,
     request: Request,
 ) -> Result<Response, ApiError> {
-    store.check_may_write()?;
     let Json(patch) = Json::<ArtifactPatch>::from_request(request, &state).await?;
     let expected = conditional::expectation(&headers)?;
     let artifact = store.update(id, patch.into_changes()?, &expected).await?;
@@ -182,7 +182,7 @@ pub(in crate::http) async fn patch(
     )
 )]
 pub(in crate::http) async fn delete(
-    store: ArtifactStore,
+    store: WriteStore,
     PathId(id): PathId<ArtifactId>,
     _: Params<NoParams>,
     headers: HeaderMap,

@@ -17,11 +17,12 @@ use crate::http::error::ApiError;
 use crate::http::extract::body;
 use crate::http::extract::params::{Params, text};
 use crate::http::extract::path::PathId;
+use crate::http::extract::store::WriteStore;
 use crate::http::openapi::{
     ArtifactExpired, ArtifactNotFound, Binary, Conflict, DigestMismatch, PreconditionFailed, UsualErrorsWithBody,
 };
 use crate::http::view::{self, ArtifactView};
-use crate::policy::{ArtifactStore, Incoming, Replacement};
+use crate::policy::{Incoming, Replacement};
 
 #[derive(Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -72,7 +73,7 @@ pub(in crate::http) struct Attributes {
     )
 )]
 pub(in crate::http) async fn put(
-    store: ArtifactStore,
+    store: WriteStore,
     PathId(id): PathId<ArtifactId>,
     Params(attributes): Params<Attributes>,
     request: Request,

@@ -22,6 +22,7 @@ use crate::http::extract::json::Json;
 use crate::http::extract::limit::Limit;
 use crate::http::extract::params::{None as NoParams, Params, from_pairs, query_pairs, scalar};
 use crate::http::extract::size::Size;
+use crate::http::extract::store::ReadStore;
 use crate::http::openapi::{UsualErrors, UsualErrorsWithBody};
 use crate::http::view::ArtifactView;
 use crate::policy::{ArtifactStore, SearchRequest};
@@ -215,7 +216,7 @@ pub(in crate::http) struct Page {
     )
 )]
 pub(in crate::http) async fn list(
-    store: ArtifactStore,
+    store: ReadStore,
     State(state): State<AppState>,
     uri: Uri,
 ) -> Result<Response, ApiError> {
@@ -255,7 +256,7 @@ fn link_to_next(state: &AppState, uri: &Uri, cursor: &str) -> Result<Option<Head
     responses((status = 200, description = "A page.", body = Page), UsualErrorsWithBody)
 )]
 pub(in crate::http) async fn post(
-    store: ArtifactStore,
+    store: ReadStore,
     State(state): State<AppState>,
     _: Params<NoParams>,
     Json(query): Json<SearchQuery, MAX_QUESTION_BYTES>,

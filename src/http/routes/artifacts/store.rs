@@ -16,6 +16,7 @@ use crate::http::extract::body;
 use crate::http::extract::form::{self, Form, MaxFiles};
 use crate::http::extract::json;
 use crate::http::extract::params::{FormParams, Pairs, from_pairs, own_pairs};
+use crate::http::extract::store::WriteStore;
 use crate::http::openapi::{Binary, Conflict, DigestMismatch, SessionNotFound, UsualErrorsWithBody};
 use crate::http::view::{self, ArtifactView};
 use crate::policy::{ArtifactStore, Incoming};
@@ -92,12 +93,11 @@ pub(in crate::http) struct StoreForm {
     )
 )]
 pub(in crate::http) async fn store(
-    store: ArtifactStore,
+    store: WriteStore,
     State(state): State<AppState>,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
-    store.check_may_write()?;
     body::refuse_codings(&parts.headers)?;
     let parameters = own_pairs(&parts)?;
     let mime = body::content_type(&parts.headers)?;

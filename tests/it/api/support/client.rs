@@ -240,6 +240,13 @@ impl Reply {
         problem
     }
 
+    /// Fails unless the caller was refused (403), because it is not theirs or because the token lacks a right.
+    #[track_caller]
+    pub(crate) fn denied(&self) -> Value {
+        let lacks_right = self.header("www-authenticate").contains("insufficient_scope");
+        self.problem(403, if lacks_right { "insufficient_scope" } else { "access_denied" })
+    }
+
     /// Fails unless the request was refused (400) because of this field.
     #[track_caller]
     pub(crate) fn wrong_field(&self, field: &str) {
@@ -255,7 +262,7 @@ pub(crate) fn assert_problem(headers: &HeaderMap, body: &[u8]) -> Value {
     assert_eq!(headers["content-type"], "application/problem+json");
     let problem: Value = serde_json::from_slice(body).unwrap();
     let mut members: Vec<&str> = problem.as_object().unwrap().keys().map(String::as_str).collect();
-    members.retain(|member| *member != "errors");
+    members.retain(|member| !matches!(*member, "errors" | "conditions"));
     assert_eq!(members, ["code", "detail", "request_id", "status", "title", "type"], "{problem}");
     let code = problem["code"].as_str().unwrap();
     assert_eq!(problem["type"], format!("urn:artifactd:problem:{code}"));

@@ -15,6 +15,7 @@ use crate::http::AppState;
 use crate::http::error::{ApiError, shortened};
 use crate::http::extract::json::{self, MAX_JSON_BYTES};
 use crate::http::extract::params::{None as NoParams, Params};
+use crate::http::extract::store::WriteStore;
 use crate::http::openapi::UsualErrorsWithBody;
 use crate::http::problem::ItemProblem;
 use crate::policy::{ArtifactStore, Expectation};
@@ -73,13 +74,12 @@ struct DeleteResult {
     )
 )]
 pub(in crate::http) async fn delete(
-    store: ArtifactStore,
+    store: WriteStore,
     State(state): State<AppState>,
     _: Params<NoParams>,
     request: Request,
 ) -> Result<Json<DeleteResults>, ApiError> {
     let (parts, body) = request.into_parts();
-    store.check_may_write()?;
     let text = json::read(&parts.headers, body, MAX_JSON_BYTES, &state.bodies).await?;
     let ids = read_ids(&text.bytes)?;
     let mut known = HashSet::new();

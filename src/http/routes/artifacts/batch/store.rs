@@ -26,6 +26,7 @@ use crate::http::extract::body;
 use crate::http::extract::form::{self, Form, MaxFiles};
 use crate::http::extract::json;
 use crate::http::extract::params::{FormParams, Params, from_pairs, text};
+use crate::http::extract::store::WriteStore;
 use crate::http::openapi::UsualErrorsWithBody;
 use crate::http::problem::ItemProblem;
 use crate::http::view::ArtifactView;
@@ -113,13 +114,12 @@ struct StoreResult {
     )
 )]
 pub(in crate::http) async fn store(
-    store: ArtifactStore,
+    store: WriteStore,
     State(state): State<AppState>,
     Params(form_params): Params<FormParams>,
     request: Request,
 ) -> Result<Json<StoreResults>, ApiError> {
     let (parts, body) = request.into_parts();
-    store.check_may_write()?;
     body::refuse_codings(&parts.headers)?;
     refuse_content_digest(&parts.headers)?;
     let mime = body::content_type(&parts.headers)?;
