@@ -55,6 +55,10 @@ impl Storage for Prefixed {
         self.inner.name()
     }
 
+    fn is_full(&self) -> bool {
+        self.inner.is_full()
+    }
+
     async fn put(&self, key: &Key, body: Body<'_>, options: &PutOptions) -> Result<Stored, PutError> {
         self.inner.put(&self.inside(key), body, options).await
     }
