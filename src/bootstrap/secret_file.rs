@@ -4,7 +4,7 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 use super::StartError;
-use crate::files::create_private_dir;
+use crate::files::{Folder, create_private_dir};
 use crate::secret::Secret;
 
 /// The file with the secret of tokens.
@@ -43,6 +43,7 @@ fn generate(folder: &Path, name: &str) -> io::Result<Secret> {
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let data = Folder::open(folder)?;
     let mut file = options.open(&draft)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
@@ -50,8 +51,12 @@ fn generate(folder: &Path, name: &str) -> io::Result<Secret> {
     let linked = std::fs::hard_link(&draft, &path);
     std::fs::remove_file(&draft)?;
     match linked {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-        _ => read(&path)?.ok_or_else(|| io::Error::other("it was removed while it was read")),
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {
+            // What is signed with it must not be worthless after a crash of the machine.
+            data.sync()?;
+            read(&path)?.ok_or_else(|| io::Error::other("it was removed while it was read"))
+        }
     }
 }
 

@@ -16,8 +16,9 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::Disk;
+use super::making::{Maker, same};
 use super::temp::TempFile;
-use super::whole::WholeFileSystem;
+use super::whole::{Round, WholeFileSystem};
 use crate::storage::batch::Batch;
 
 /// As long as no more files than these are under way, each has a thread of its own.
@@ -31,7 +32,7 @@ const ROUNDS: usize = 2;
 /// Stores small files in rounds.
 pub(super) struct Group {
     disk: Arc<Disk>,
-    whole: WholeFileSystem,
+    begin: Box<dyn Fn() -> io::Result<Round> + Send + Sync>,
     queue: Mutex<Queue>,
     under_way: Arc<()>,
 }
@@ -50,7 +51,11 @@ struct NewFile {
 
 impl Group {
     pub(super) fn new(disk: Arc<Disk>, whole: WholeFileSystem) -> Arc<Self> {
-        Arc::new(Self { disk, whole, queue: Mutex::default(), under_way: Arc::default() })
+        Self::with(disk, Box::new(move || whole.begin()))
+    }
+
+    fn with(disk: Arc<Disk>, begin: Box<dyn Fn() -> io::Result<Round> + Send + Sync>) -> Arc<Self> {
+        Arc::new(Self { disk, begin, queue: Mutex::default(), under_way: Arc::default() })
     }
 
     /// Stores the bytes of `batch` at `target` and returns when they are durable there.
@@ -104,32 +109,37 @@ impl Group {
         Some(round)
     }
 
-    fn store_together(&self, round: Vec<NewFile>) {
-        let mut written = Vec::with_capacity(round.len());
-        for NewFile { batch, target, stored } in round {
+    fn store_together(&self, files: Vec<NewFile>) {
+        let round = match (self.begin)() {
+            Ok(round) => round,
+            Err(error) => return files.into_iter().for_each(|file| answer(file.stored, Err(same(&error)))),
+        };
+        let mut written = Vec::with_capacity(files.len());
+        for NewFile { batch, target, stored } in files {
             match self.disk.append(None, &batch) {
                 Ok(file) => written.push((file, target, stored)),
                 Err(error) => answer(stored, Err(error)),
             }
         }
-        if let Err(error) = self.whole.sync() {
+        if let Err(error) = round.sync() {
             return written.into_iter().for_each(|(.., stored)| answer(stored, Err(same(&error))));
         }
-        let (mut moved, mut new_folders) = (Vec::with_capacity(written.len()), Vec::new());
+        let (mut moved, mut makers) = (Vec::with_capacity(written.len()), Vec::new());
         for (TempFile { file: _, path }, target, stored) in written {
             match self.disk.folders.rename(path.as_path(), &target) {
-                Ok(folders) => {
+                Ok(of_it) => {
                     path.moved();
-                    new_folders.extend(folders);
-                    moved.push(stored);
+                    makers.extend(of_it);
+                    moved.push((target, stored));
                 }
                 Err(error) => answer(stored, Err(error)),
             }
         }
-        let synced = self.whole.sync();
-        drop(new_folders);
-        for stored in moved {
-            answer(stored, synced.as_ref().copied().map_err(same));
+        let synced = round.sync();
+        makers.into_iter().for_each(|maker: Maker<'_>| maker.settle(&synced));
+        for (target, stored) in moved {
+            let folders = || self.disk.folders.wait_for_those_being_made(target.parent().unwrap_or(&target));
+            answer(stored, synced.as_ref().copied().map_err(same).and_then(|()| folders()));
         }
     }
 }
@@ -146,10 +156,51 @@ fn answer(stored: oneshot::Sender<io::Result<()>>, result: io::Result<()>) {
     let _ = stored.send(result);
 }
 
-/// An error for each of those that share it.
-fn same(error: &io::Error) -> io::Error {
-    match error.raw_os_error() {
-        Some(code) => io::Error::from_raw_os_error(code),
-        None => io::Error::new(error.kind(), error.to_string()),
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::sync::Barrier;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    fn new_file(disk: &Disk, name: &str) -> (NewFile, oneshot::Receiver<io::Result<()>>) {
+        let (stored, answer) = oneshot::channel();
+        (NewFile { batch: Batch::default(), target: disk.folders.root().join(name), stored }, answer)
+    }
+
+    /// Fails once after both rounds have written, and tells of that as Linux does: once to each descriptor.
+    #[test]
+    fn a_write_that_failed_fails_every_round_that_was_under_way() {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = Arc::new(Disk::open(folder.path().to_owned()).unwrap());
+        let (failures, syncs) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let written = Arc::new(Barrier::new(2));
+        let begin = move || {
+            let (failures, syncs, written) = (Arc::clone(&failures), Arc::clone(&syncs), Arc::clone(&written));
+            let told = Cell::new(failures.load(Ordering::SeqCst));
+            Ok(Round::synced_by(move || {
+                if syncs.fetch_add(1, Ordering::SeqCst) < 2 {
+                    failures.fetch_add(1, Ordering::SeqCst);
+                    written.wait();
+                }
+                match told.replace(failures.load(Ordering::SeqCst)) {
+                    before if before == told.get() => Ok(()),
+                    _ => Err(io::Error::from_raw_os_error(5)),
+                }
+            }))
+        };
+        let group = Group::with(Arc::clone(&disk), Box::new(begin));
+        let (files, answers): (Vec<_>, Vec<_>) =
+            ["a/one", "b/other"].map(|name| new_file(&disk, name)).into_iter().unzip();
+        std::thread::scope(|scope| {
+            for file in files {
+                scope.spawn(|| group.store_together(vec![file]));
+            }
+        });
+        for answer in answers {
+            assert_eq!(answer.blocking_recv().unwrap().unwrap_err().raw_os_error(), Some(5));
+        }
+        assert!(!folder.path().join("a").exists() && !folder.path().join("b").exists());
     }
 }

@@ -9,6 +9,7 @@ mod cached;
 mod folders;
 mod group;
 mod listing;
+mod making;
 mod read;
 mod temp;
 #[cfg(test)]

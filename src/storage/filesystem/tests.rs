@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use futures::stream;
 
+mod failing_disk;
+
+pub(super) use self::failing_disk::FailingDisk;
 use super::*;
 
 /// The paths of all temporary files except locks.

@@ -10,10 +10,26 @@ pub(super) struct WholeFileSystem {
     root: File,
 }
 
+/// Writing to a file system from a moment on. What has failed of it the system tells each open file once, so each round has
+/// one of its own, and opens it before anything is written.
+pub(super) struct Round(Box<dyn Fn() -> io::Result<()>>);
+
+impl Round {
+    /// Makes all that has been written since the round began durable, or tells that it is not.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        self.0()
+    }
+
+    #[cfg(test)]
+    pub(super) fn synced_by(sync: impl Fn() -> io::Result<()> + 'static) -> Self {
+        Self(Box::new(sync))
+    }
+}
+
 #[cfg(target_os = "linux")]
 impl WholeFileSystem {
-    /// Since this version, `syncfs` tells of writes that have failed.
-    const KERNEL: (u32, u32) = (5, 8);
+    /// Since this version, `syncfs` tells of all that has failed; since 5.8, of files, but not of the journal.
+    const KERNEL: (u32, u32) = (5, 17);
     /// `f_type` (statfs(2)) of ext4 and XFS. Others do not pass the call on (FUSE, NFS, overlays), or do much more
     /// than is asked for (Btrfs).
     const KINDS: [u64; 2] = [0xEF53, 0x5846_5342];
@@ -26,8 +42,12 @@ impl WholeFileSystem {
         (Self::KINDS.contains(&u64::try_from(kind).ok()?) && tells_of_failures).then_some(Self { root })
     }
 
-    pub(super) fn sync(&self) -> io::Result<()> {
-        Ok(rustix::fs::syncfs(&self.root)?)
+    /// Begins a round.
+    pub(super) fn begin(&self) -> io::Result<Round> {
+        use rustix::fs::{Mode, OFlags, openat, syncfs};
+
+        let opened = openat(&self.root, ".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+        Ok(Round(Box::new(move || Ok(syncfs(&opened)?))))
     }
 }
 
@@ -44,21 +64,56 @@ impl WholeFileSystem {
         None
     }
 
-    pub(super) fn sync(&self) -> io::Result<()> {
+    pub(super) fn begin(&self) -> io::Result<Round> {
         Err(io::ErrorKind::Unsupported.into())
     }
 }
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
-    use super::kernel_version;
+    use std::fs;
+
+    use super::*;
+    use crate::files::Folder;
+    use crate::storage::filesystem::tests::FailingDisk;
 
     #[test]
     fn kernels_are_compared_by_number() {
         assert_eq!(kernel_version("5.10.0-28-amd64"), Some((5, 10)));
         assert_eq!(kernel_version("6.18.44"), Some((6, 18)));
-        assert!(kernel_version("4.18.0-553.el8_10.x86_64").unwrap() < super::WholeFileSystem::KERNEL);
-        assert!(kernel_version("5.10.0").unwrap() > super::WholeFileSystem::KERNEL);
+        assert!(kernel_version("5.4.0-216-generic").unwrap() < WholeFileSystem::KERNEL);
+        assert!(kernel_version("6.1.0").unwrap() > WholeFileSystem::KERNEL);
         assert_eq!(kernel_version("unknown"), None);
+    }
+
+    #[test]
+    fn a_write_that_failed_is_told_to_every_round_that_had_begun() {
+        let Some(disk) = FailingDisk::mount() else { return };
+        let whole = WholeFileSystem::of(disk.path()).unwrap();
+        let (one, other) = (whole.begin().unwrap(), whole.begin().unwrap());
+        let failing = disk.fail();
+        fs::write(disk.path().join("file"), vec![7; 4 << 20]).unwrap();
+        assert!(one.sync().is_err());
+        // It was told already, and the bytes are no longer waiting to be written.
+        assert!(other.sync().is_err());
+        drop(failing);
+        whole.begin().unwrap().sync().unwrap();
+    }
+
+    #[test]
+    fn a_name_that_was_not_written_is_told_to_everybody_who_had_the_folder_open() {
+        let Some(disk) = FailingDisk::mount() else { return };
+        let new = disk.path().join("new");
+        fs::create_dir(&new).unwrap();
+        let (one, other) = (Folder::open(&new).unwrap(), Folder::open(&new).unwrap());
+        let failing = disk.fail();
+        for number in 0..200 {
+            one.create(format!("{number:0200}").as_ref()).unwrap();
+        }
+        assert!(one.sync().is_err());
+        assert!(other.sync().is_err());
+        // Who opens it only now learns nothing any more: hence the opening before the change.
+        assert!(Folder::open(&new).unwrap().sync().is_ok());
+        drop(failing);
     }
 }
