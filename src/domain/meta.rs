@@ -1,6 +1,11 @@
 //! Custom metadata: a JSON object that the caller attaches.
 
-use serde::{Deserialize, Serialize};
+mod read;
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::Invalid;
@@ -10,6 +15,9 @@ pub const MAX_META_DEPTH: usize = 32;
 
 /// The longest text that is read at all, in bytes.
 pub const MAX_META_TEXT_BYTES: usize = 1024 * 1024;
+
+/// How many values it may have in all: each takes up to some hundred bytes of memory, however short its text.
+pub const MAX_META_ELEMENTS: usize = 10_000;
 
 /// A JSON object of bounded depth. Its size is bounded by the service's own limit.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -77,18 +85,42 @@ impl TryFrom<Value> for Meta {
     }
 }
 
-/// From JSON text of at most [`MAX_META_TEXT_BYTES`].
-impl std::str::FromStr for Meta {
-    type Err = Invalid;
+/// Metadata as a caller has sent it: JSON text that nobody has read yet. As values it takes up to a hundred times as much
+/// memory, so its size is looked at first, and clones share the text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MetaText(Arc<str>);
 
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        // Looked at first: as values, text can take a hundred times its size.
-        if text.len() > MAX_META_TEXT_BYTES {
-            return Err(format!("must take at most {MAX_META_TEXT_BYTES} bytes as JSON").into());
+impl MetaText {
+    /// The metadata that this is the text of, if it takes at most `max_bytes`.
+    pub fn read(&self, max_bytes: usize) -> Result<Meta, Invalid> {
+        self.check(max_bytes)?;
+        read::read(&self.0).map(Meta)
+    }
+
+    /// Fails when it takes more than `max_bytes`.
+    pub fn check(&self, max_bytes: usize) -> Result<(), Invalid> {
+        let (bytes, max) = (self.0.len(), max_bytes.min(MAX_META_TEXT_BYTES));
+        if bytes <= max {
+            return Ok(());
         }
-        let value: Value =
-            serde_json::from_str(text).map_err(|error| Invalid::from(format!("must be JSON: {error}")))?;
-        value.try_into()
+        Err(format!("must take at most {max} bytes as JSON, not {bytes}").into())
+    }
+}
+
+/// From any text: whether it is JSON shows when it is read.
+impl std::str::FromStr for MetaText {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.into()))
+    }
+}
+
+/// From the JSON value as it stands in the text around it.
+impl<'de> Deserialize<'de> for MetaText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Box::<RawValue>::deserialize(deserializer)?;
+        Ok(Self(text.get().into()))
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::artifact::Artifact;
 use super::id::SessionId;
@@ -87,16 +87,18 @@ impl FromStr for MimePrefix {
     }
 }
 
-/// The longest path into metadata, in bytes. What lies deeper is not found: else some KiB of metadata could
-/// have paths of many MiB.
-pub const MAX_PATH_BYTES: usize = 1024;
+/// How many values of its metadata an artifact is found by: each takes two entries of the index.
+pub const MAX_INDEXED_TERMS: usize = 64;
+
+/// The longest value that an artifact is found by, with its path, in bytes.
+pub const MAX_INDEXED_TERM_BYTES: usize = 128;
 
 /// A path into metadata and the value there.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct MetaTerm {
     /// The names of the members on the way, joined by dots.
     pub path: String,
-    /// A text as it is; a number or a boolean as its JSON text.
+    /// A text as it is; a number or a boolean as its JSON text, 100.0 as 100.
     pub value: String,
 }
 
@@ -108,31 +110,34 @@ impl MetaTerm {
     }
 
     fn is_in(&self, meta: &Meta) -> bool {
-        holds(meta.as_map(), &self.path, &self.value)
+        terms_of(meta).any(|term| term == *self)
+    }
+
+    fn bytes(&self) -> usize {
+        self.path.len() + self.value.len()
     }
 }
 
-/// Whether `value` is at `path`. Names may hold dots themselves, so there can be several ways along it. The
-/// recursion is bounded by the depth of metadata.
-fn holds(members: &Map<String, Value>, path: &str, value: &str) -> bool {
-    members.iter().any(|(name, found)| match (path.strip_prefix(name.as_str()), found) {
-        (Some(""), found) => text_of(found).as_deref() == Some(value),
-        (Some(rest), Value::Object(members)) => rest.strip_prefix('.').is_some_and(|rest| holds(members, rest, value)),
-        _ => false,
-    })
-}
-
+/// Numbers that are equal have one text: that of the integer, if they are one.
 fn text_of(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
-        Value::Number(_) | Value::Bool(_) => Some(value.to_string()),
+        Value::Number(number) => Some(match number.as_f64() {
+            // Below 2^53 a double has all digits of an integer.
+            Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() < 9_007_199_254_740_992.0 => {
+                format!("{}", float as i64)
+            }
+            _ => number.to_string(),
+        }),
+        Value::Bool(_) => Some(value.to_string()),
         Value::Null | Value::Array(_) | Value::Object(_) => None,
     }
 }
 
-/// All that metadata can be found by: the texts, numbers and booleans outside of arrays.
+/// All that metadata can be found by: its texts, numbers and booleans, those in lists included; the first
+/// [`MAX_INDEXED_TERMS`] of them, and none of more than [`MAX_INDEXED_TERM_BYTES`].
 pub fn terms_of(meta: &Meta) -> impl Iterator<Item = MetaTerm> {
-    let mut terms = Vec::new();
+    let mut terms = BTreeSet::new();
     for (name, value) in meta.as_map() {
         collect_terms(name.clone(), value, &mut terms);
     }
@@ -140,16 +145,27 @@ pub fn terms_of(meta: &Meta) -> impl Iterator<Item = MetaTerm> {
 }
 
 /// The recursion is bounded by the depth of metadata.
-fn collect_terms(path: String, value: &Value, terms: &mut Vec<MetaTerm>) {
-    if path.len() > MAX_PATH_BYTES {
+fn collect_terms(path: String, value: &Value, terms: &mut BTreeSet<MetaTerm>) {
+    if path.len() > MAX_INDEXED_TERM_BYTES || terms.len() >= MAX_INDEXED_TERMS {
         return;
     }
-    if let Value::Object(members) = value {
-        for (name, value) in members {
-            collect_terms(format!("{path}.{name}"), value, terms);
+    match value {
+        Value::Object(members) => {
+            for (name, value) in members {
+                collect_terms(format!("{path}.{name}"), value, terms);
+            }
         }
-    } else {
-        terms.extend(MetaTerm::new(path, value));
+        Value::Array(items) => {
+            for item in items.iter().filter(|item| !item.is_object() && !item.is_array()) {
+                collect_terms(path.clone(), item, terms);
+            }
+        }
+        value => {
+            // Who asks in a URL may write a number as it was sent, 100.0, or as its equal, 100.
+            let as_sent = value.is_number().then(|| MetaTerm { path: path.clone(), value: value.to_string() });
+            let found_by = as_sent.into_iter().chain(MetaTerm::new(path, value));
+            terms.extend(found_by.filter(|term| term.bytes() <= MAX_INDEXED_TERM_BYTES));
+        }
     }
 }
 
@@ -225,14 +241,14 @@ mod tests {
     }
 
     #[test]
-    fn nulls_arrays_and_objects_are_equal_to_no_text() {
-        assert_eq!(terms(json!({"a": null, "b": [1, "x"], "c": {}, "d": {"e": [null]}})), []);
+    fn nulls_objects_and_lists_in_lists_are_equal_to_no_text() {
+        assert_eq!(terms(json!({"a": null, "b": [[1], {"x": 1}, null], "c": {}, "d": {"e": [null]}})), []);
         assert_eq!(MetaTerm::new("a", &json!(null)), None);
     }
 
     #[test]
     fn metadata_holds_what_it_is_found_by() {
-        let long = "x".repeat(MAX_PATH_BYTES);
+        let long = "x".repeat(MAX_INDEXED_TERM_BYTES);
         let value = json!({"a.b": 1, "a": {"b": 2, "": {"": true}}, "": "y", "list": [{"a": 1}], &long: {"z": 1}});
         let meta: Meta = value.try_into().unwrap();
         let terms: Vec<MetaTerm> = terms_of(&meta).collect();
@@ -245,6 +261,25 @@ mod tests {
         for path in ["a", "b", "a.", ".a.b", "a.b.", "list.a", "list.0.a"] {
             assert!(!MetaTerm::new(path, &json!(1)).unwrap().is_in(&meta), "{path}");
         }
+    }
+
+    #[test]
+    fn a_list_is_found_by_what_it_contains_and_numbers_by_what_they_are_worth() {
+        let meta: Meta = json!({"tags": ["x", 7, true], "price": 100.0, "big": 1e300}).try_into().unwrap();
+        let is_found = |path: &str, value: Value| MetaTerm::new(path, &value).unwrap().is_in(&meta);
+        for (path, value) in [("tags", json!("x")), ("tags", json!(7)), ("tags", json!(7.0)), ("price", json!(100))] {
+            assert!(is_found(path, value.clone()), "{path} {value}");
+        }
+        assert!(is_found("price", json!("100.0")) && is_found("big", json!(1e300)) && !is_found("tags", json!("y")));
+    }
+
+    #[test]
+    fn an_artifact_is_found_by_a_bounded_number_of_values() {
+        let many: serde_json::Map<String, Value> = (0..1000).map(|n| (format!("k{n}"), json!("v"))).collect();
+        assert_eq!(terms(Value::Object(many)).len(), MAX_INDEXED_TERMS);
+        assert_eq!(terms(json!({"k": (0..1000).collect::<Vec<_>>()})).len(), MAX_INDEXED_TERMS);
+        let fits = MAX_INDEXED_TERM_BYTES - 1;
+        assert_eq!(terms(json!({"k": "v".repeat(fits), "l": "v".repeat(fits + 1)})).len(), 1);
     }
 
     #[test]

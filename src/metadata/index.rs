@@ -243,7 +243,7 @@ mod tests {
         artifact.description.filename = Some("a.txt".parse().unwrap());
         artifact.description.mime = "Text/Plain; charset=utf-8".parse().unwrap();
         artifact.description.summary = "One".parse().unwrap();
-        artifact.description.meta = json!({"n": {"m": 1}, "list": [1], "null": null}).try_into().unwrap();
+        artifact.description.meta = json!({"n": {"m": 1}, "list": [[1]], "null": null}).try_into().unwrap();
         artifact.session = Some(SessionUse { id: "chat".parse().unwrap(), began: instant(0) });
         artifact
     }

@@ -2,7 +2,7 @@
 
 use super::Error;
 use crate::domain::Invalid;
-use crate::domain::meta::Meta;
+use crate::domain::meta::{Meta, MetaText};
 use crate::domain::scope::Scope;
 use crate::domain::session::Session;
 use crate::domain::time::Timestamp;
@@ -88,6 +88,18 @@ impl Limits {
             Scope::User => self.user_max_ttl,
             Scope::Sandbox => self.sandbox_max_ttl,
         }
+    }
+
+    /// The metadata that a caller sent as `field`. Its size is looked at before its values are built.
+    pub fn read_meta(&self, field: &'static str, text: Option<&MetaText>) -> Result<Option<Meta>, Error> {
+        let read = text.map(|text| text.read(self.max_meta_bytes)).transpose();
+        read.map_err(|reason| Error::invalid(field, reason))
+    }
+
+    /// Fails when the metadata that a caller sent as `field` is too large to be read.
+    pub fn check_meta_text(&self, field: &'static str, text: Option<&MetaText>) -> Result<(), Error> {
+        let fits = text.map_or(Ok(()), |text| text.check(self.max_meta_bytes));
+        fits.map_err(|reason| Error::invalid(field, reason))
     }
 
     pub(super) fn check_meta(&self, field: &'static str, meta: &Meta) -> Result<(), Error> {

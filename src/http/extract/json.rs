@@ -5,11 +5,10 @@ use axum::extract::{FromRequest, Request};
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use serde::Deserialize;
-use serde::de::{DeserializeOwned, Deserializer, Error as _, IgnoredAny, SeqAccess, Visitor};
+use serde::de::{DeserializeOwned, Deserializer as _, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::body;
-use crate::domain::meta::Meta;
 use crate::http::AppState;
 use crate::http::budget::{Budget, Held};
 use crate::http::error::ApiError;
@@ -44,14 +43,6 @@ pub(in crate::http) async fn read(
         return Err(ApiError::UnsupportedMediaType("send JSON with the header `Content-Type: application/json`"));
     }
     body::whole(headers, body, limit, budget).await
-}
-
-/// Metadata in a body: its size is looked at before its values are built.
-pub(in crate::http) fn meta<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Meta>, D::Error> {
-    match Option::<Box<RawValue>>::deserialize(deserializer)? {
-        Some(text) => text.get().parse().map(Some).map_err(D::Error::custom),
-        None => Ok(None),
-    }
 }
 
 /// A JSON body that may be left out.

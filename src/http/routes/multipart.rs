@@ -12,13 +12,13 @@ use utoipa::{IntoParams, ToSchema};
 use super::uploads::UploadOrder;
 use crate::domain::filename::Filename;
 use crate::domain::id::ArtifactId;
-use crate::domain::meta::Meta;
+use crate::domain::meta::MetaText;
 use crate::domain::part::{MAX_PART_BYTES, MAX_PARTS, MIN_PART_BYTES, PartNumber};
 use crate::domain::summary::Summary;
 use crate::domain::upload::{State as UploadState, Upload};
 use crate::http::AppState;
 use crate::http::error::ApiError;
-use crate::http::extract::json::{self, Json, OptionalJson};
+use crate::http::extract::json::{Json, OptionalJson};
 use crate::http::extract::life::UrlLife;
 use crate::http::extract::params::{None as NoParams, Params, text};
 use crate::http::extract::path::{PathId, PathPart};
@@ -107,7 +107,7 @@ pub(in crate::http) async fn create(
         let limits = format!("must be {MIN_PART_BYTES} to {MAX_PART_BYTES} bytes");
         return Err(ApiError::field("part_size", limits));
     }
-    let upload = order.into_new(WINDOW_SECONDS);
+    let upload = order.into_new(WINDOW_SECONDS, store.limits())?;
     let upload = store.begin_multipart(NewMultipart { upload, part_size }).await?;
     let location = state.location(&format!("/v1/multipart/{}", upload.id));
     let mut response = (StatusCode::CREATED, Answer(MultipartTicket::from(&upload))).into_response();
@@ -312,9 +312,8 @@ pub(in crate::http) struct MultipartCompletion {
     #[schema(value_type = Option<String>, example = "a film")]
     summary: Option<Summary>,
     /// Merged over the metadata (RFC 7396).
-    #[serde(default, deserialize_with = "json::meta")]
     #[schema(value_type = Option<Object>)]
-    meta: Option<Meta>,
+    meta: Option<MetaText>,
 }
 
 /// A part, in the words of S3 or in ours. Clients send it as they have it from the store, so other members are ignored.
@@ -379,6 +378,7 @@ pub(in crate::http) async fn complete(
     Json(order): Json<MultipartCompletion>,
 ) -> Result<Response, ApiError> {
     let MultipartCompletion { parts, filename, summary, meta } = order;
+    let meta = store.limits().read_meta("meta", meta.as_ref())?;
     let parts = parts.into_iter().map(CompletedPart::from).collect();
     let artifact = store.complete_multipart(id, parts, Completion { filename, summary, meta }).await?;
     Ok(view::artifact(&artifact, store.metadata_provider()).into_response())

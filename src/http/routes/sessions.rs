@@ -8,11 +8,11 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::domain::id::SessionId;
-use crate::domain::meta::Meta;
+use crate::domain::meta::MetaText;
 use crate::domain::ttl::Ttl;
 use crate::http::AppState;
 use crate::http::error::ApiError;
-use crate::http::extract::json::{self, Json, OptionalJson};
+use crate::http::extract::json::{Json, OptionalJson};
 use crate::http::extract::params::{None as NoParams, Params};
 use crate::http::extract::path::PathId;
 use crate::http::extract::store::{ReadStore, WriteStore};
@@ -31,9 +31,8 @@ pub(super) struct SessionCreation {
     #[schema(value_type = Option<u64>, minimum = 1, example = 3600)]
     ttl: Option<Ttl>,
     /// Anything to attach.
-    #[serde(default, deserialize_with = "json::meta")]
     #[schema(value_type = Option<Object>, example = json!({"client": "demo"}))]
-    metadata: Option<Meta>,
+    metadata: Option<MetaText>,
 }
 
 /// Create a session
@@ -58,7 +57,8 @@ pub(super) async fn create(
     OptionalJson(creation): OptionalJson<SessionCreation>,
 ) -> Result<Response, ApiError> {
     let SessionCreation { session_id, ttl, metadata } = creation;
-    let new = NewSession { id: session_id, ttl, metadata: metadata.unwrap_or_default() };
+    let metadata = store.limits().read_meta("metadata", metadata.as_ref())?.unwrap_or_default();
+    let new = NewSession { id: session_id, ttl, metadata };
     let session = store.create_session(new).await?;
     let location = state.location(&format!("/v1/sessions/{}", session.id.to_segment()));
     let mut response = (StatusCode::CREATED, Answer(SessionView::from(session))).into_response();
@@ -94,9 +94,8 @@ pub(super) async fn get(
 #[serde(deny_unknown_fields)]
 pub(super) struct SessionPatch {
     /// Merged into the metadata (RFC 7396: null removes a member).
-    #[serde(default, deserialize_with = "json::meta")]
     #[schema(value_type = Object, example = json!({"client": "demo 2"}))]
-    metadata: Option<Meta>,
+    metadata: Option<MetaText>,
 }
 
 /// Merge metadata into a session
@@ -119,7 +118,8 @@ pub(super) async fn patch(
     _: Params<NoParams>,
     Json(patch): Json<SessionPatch>,
 ) -> Result<Answer<SessionView>, ApiError> {
-    let metadata = patch.metadata.ok_or_else(|| ApiError::field("metadata", "is missing"))?;
+    let metadata = store.limits().read_meta("metadata", patch.metadata.as_ref())?;
+    let metadata = metadata.ok_or_else(|| ApiError::field("metadata", "is missing"))?;
     Ok(Answer(store.patch_session(&id, metadata).await?.into()))
 }
 

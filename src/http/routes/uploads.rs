@@ -13,12 +13,12 @@ use crate::domain::digest::Sha256Digest;
 use crate::domain::filename::Filename;
 use crate::domain::id::ArtifactId;
 use crate::domain::media_type::{self, MediaType};
-use crate::domain::meta::Meta;
+use crate::domain::meta::MetaText;
 use crate::domain::scope::Scope;
 use crate::domain::summary::Summary;
 use crate::domain::ttl::Ttl;
 use crate::http::error::ApiError;
-use crate::http::extract::json::{self, OptionalJson};
+use crate::http::extract::json::OptionalJson;
 use crate::http::extract::life::UrlLife;
 use crate::http::extract::params::{None as NoParams, Params};
 use crate::http::extract::path::PathId;
@@ -28,7 +28,7 @@ use crate::http::openapi::{
 };
 use crate::http::presigned::Urls;
 use crate::http::view::{self, ArtifactView};
-use crate::policy::{Completion, NewArtifact, NewUpload, TtlChoice};
+use crate::policy::{Completion, Limits, NewArtifact, NewUpload, TtlChoice};
 
 /// A file to be uploaded.
 #[derive(Default, Deserialize, ToSchema)]
@@ -45,9 +45,8 @@ pub(in crate::http) struct UploadOrder {
     #[schema(value_type = Option<String>)]
     pub summary: Option<Summary>,
     /// Custom metadata.
-    #[serde(default, deserialize_with = "json::meta")]
     #[schema(value_type = Option<Object>)]
-    pub meta: Option<Meta>,
+    pub meta: Option<MetaText>,
     /// `session` (default), `user` or `sandbox`.
     #[schema(value_type = Option<String>, example = "user")]
     pub scope: Option<Scope>,
@@ -71,22 +70,22 @@ pub(in crate::http) struct UploadOrder {
 }
 
 impl UploadOrder {
-    pub(super) fn into_new(self, default_seconds: u64) -> NewUpload {
+    pub(super) fn into_new(self, default_seconds: u64, limits: &Limits) -> Result<NewUpload, ApiError> {
         let guessed = self.mime.clone().or_else(|| self.filename.as_ref().and_then(MediaType::by_name));
         let description = Description {
             mime: guessed.unwrap_or_default(),
             filename: self.filename,
             summary: self.summary.unwrap_or_default(),
-            meta: self.meta.unwrap_or_default(),
+            meta: limits.read_meta("meta", self.meta.as_ref())?.unwrap_or_default(),
         };
         let ttl = self.ttl.map_or(TtlChoice::Default, TtlChoice::For);
-        NewUpload {
+        Ok(NewUpload {
             artifact: NewArtifact { scope: self.scope.unwrap_or_default(), ttl, description, sniff: false },
             content_type: self.mime,
             bytes: self.bytes,
             sha256: self.sha256,
             life: UrlLife::or(self.expires, default_seconds),
-        }
+        })
     }
 }
 
@@ -138,7 +137,8 @@ pub(in crate::http) async fn create(
         return Err(ApiError::field("part_size", "is for uploads in parts; see /v1/multipart"));
     }
     let register = order.register.unwrap_or_default();
-    let (upload, presigned) = store.open_upload(order.into_new(UrlLife::DEFAULT_SECONDS), register).await?;
+    let (upload, presigned) =
+        store.open_upload(order.into_new(UrlLife::DEFAULT_SECONDS, store.limits())?, register).await?;
     let ready = urls.ready(presigned, upload.expires_at)?;
     let ticket = UploadTicket {
         artifact_id: upload.id.to_string(),
@@ -162,15 +162,8 @@ pub(in crate::http) struct CompletionOrder {
     #[schema(value_type = Option<String>, example = "a photo")]
     summary: Option<Summary>,
     /// Merged over the metadata (RFC 7396).
-    #[serde(default, deserialize_with = "json::meta")]
     #[schema(value_type = Option<Object>)]
-    meta: Option<Meta>,
-}
-
-impl From<CompletionOrder> for Completion {
-    fn from(CompletionOrder { filename, summary, meta }: CompletionOrder) -> Self {
-        Self { filename, summary, meta }
-    }
+    meta: Option<MetaText>,
 }
 
 /// Make an artifact of what was uploaded
@@ -197,7 +190,9 @@ pub(in crate::http) async fn complete(
     _: Params<NoParams>,
     OptionalJson(order): OptionalJson<CompletionOrder>,
 ) -> Result<Response, ApiError> {
-    let artifact = store.complete_upload(id, order.into()).await?;
+    let CompletionOrder { filename, summary, meta } = order;
+    let meta = store.limits().read_meta("meta", meta.as_ref())?;
+    let artifact = store.complete_upload(id, Completion { filename, summary, meta }).await?;
     Ok(view::artifact(&artifact, store.metadata_provider()).into_response())
 }
 

@@ -206,11 +206,13 @@ async fn values_of_metadata_are_texts_numbers_and_booleans() {
     }
     let too_long = json!({ "meta": { "x".repeat(64 * 1024): 1 } });
     alice.post("/v1/artifacts/search").json(too_long).await.problem(413, "payload_too_large");
-    // A file may have such a path; it is only not found by it.
-    let meta = json!({ &*long: 1, "short": { &long[..1018]: 1 }, "shorter": 1 });
-    store_file(&alice, json!({ "filename": "a", "meta": meta })).await;
+    // A file may have such a path; it is only not found by it, nor by a value that is as long.
+    let meta = json!({ &*long: 1, "short": { &long[..121]: 1 }, "text": &long[..125], "shorter": 1 });
+    let file = store_file(&alice, json!({ "filename": "a", "meta": meta })).await;
+    assert_eq!(file["meta"], meta, "all of it is kept");
     assert_eq!(alice.found(&json!({ "meta": { "shorter": 1 } })).await, ["a"]);
-    assert_eq!(alice.found(&json!({ "meta": { "short": { &long[..1018]: 1 } } })).await, ["a"]);
+    assert_eq!(alice.found(&json!({ "meta": { "short": { &long[..121]: 1 } } })).await, ["a"]);
+    assert_eq!(alice.found(&json!({ "meta": { "text": &long[..125] } })).await, [""; 0]);
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ mod abort;
 mod commands;
 mod drain;
 mod durability;
+mod expansion;
 mod jwks;
 mod log;
 mod secrets;

@@ -8,12 +8,12 @@ use utoipa::ToSchema;
 
 use crate::domain::filename::Filename;
 use crate::domain::id::{ArtifactId, SessionId};
-use crate::domain::meta::Meta;
+use crate::domain::meta::MetaText;
 use crate::domain::summary::Summary;
 use crate::http::AppState;
 use crate::http::conditional;
 use crate::http::error::ApiError;
-use crate::http::extract::json::{self, OptionalJson};
+use crate::http::extract::json::OptionalJson;
 use crate::http::extract::params::{None as NoParams, Params};
 use crate::http::extract::path::PathId;
 use crate::http::extract::store::{ReadStore, WriteStore};
@@ -32,9 +32,8 @@ pub(in crate::http) struct ArtifactCopy {
     #[schema(value_type = Option<String>, example = "a second greeting")]
     summary: Option<Summary>,
     /// Merged over the metadata of the original (RFC 7396: null removes a member).
-    #[serde(default, deserialize_with = "json::meta")]
     #[schema(value_type = Option<Object>, example = json!({"status": "draft"}))]
-    meta: Option<Meta>,
+    meta: Option<MetaText>,
     /// The session that the original belongs to or was stored in; with any other: 403.
     #[schema(value_type = Option<String>)]
     target_session_id: Option<SessionId>,
@@ -76,6 +75,7 @@ pub(in crate::http) async fn copy(
 ) -> Result<Response, ApiError> {
     let OptionalJson(wanted) = OptionalJson::<ArtifactCopy>::from_request(request, &state).await?;
     let ArtifactCopy { filename, summary, meta, target_session_id } = wanted;
+    let meta = store.limits().read_meta("meta", meta.as_ref())?;
     let copy = CopyRequest { filename, summary, meta, target_session: target_session_id };
     let artifact = store.copy(id, copy).await?;
     Ok(view::created(&artifact, store.metadata_provider(), &state))
@@ -89,9 +89,8 @@ pub(in crate::http) struct ArtifactMove {
     #[schema(value_type = Option<String>, example = "archive/hello.txt")]
     filename: Option<Filename>,
     /// Merged into the metadata (RFC 7396: null removes a member).
-    #[serde(default, deserialize_with = "json::meta")]
     #[schema(value_type = Option<Object>, example = json!({"archived": true}))]
-    meta: Option<Meta>,
+    meta: Option<MetaText>,
     /// The session that the file belongs to or was stored in; with any other: 403.
     #[schema(value_type = Option<String>)]
     target_session_id: Option<SessionId>,
@@ -133,6 +132,7 @@ pub(in crate::http) async fn rename(
     let OptionalJson(wanted) = OptionalJson::<ArtifactMove>::from_request(request, &state).await?;
     let expected = conditional::expectation(&headers)?;
     let ArtifactMove { filename, meta, target_session_id } = wanted;
+    let meta = store.limits().read_meta("meta", meta.as_ref())?;
     let artifact =
         store.move_to(id, MoveRequest { filename, meta, target_session: target_session_id }, &expected).await?;
     Ok(view::artifact(&artifact, store.metadata_provider()).into_response())

@@ -12,16 +12,15 @@ use crate::domain::artifact::{Artifact, Description, UploadedVia};
 use crate::domain::digest::Sha256Digest;
 use crate::domain::filename::Filename;
 use crate::domain::media_type::{self, MediaType};
-use crate::domain::meta::Meta;
+use crate::domain::meta::MetaText;
 use crate::domain::scope::Scope;
 use crate::domain::summary::Summary;
 use crate::domain::ttl::Ttl;
 use crate::http::budget::{Held, Share};
 use crate::http::error::ApiError;
 use crate::http::extract::form::FormContent;
-use crate::http::extract::json;
 use crate::http::extract::params::text;
-use crate::policy::{ArtifactStore, Incoming, NewArtifact, TtlChoice};
+use crate::policy::{ArtifactStore, Incoming, Limits, NewArtifact, TtlChoice};
 
 /// What to know of a file besides its bytes: query parameters or form fields.
 #[derive(Debug, Default, PartialEq, Deserialize, IntoParams)]
@@ -47,7 +46,7 @@ pub(in crate::http) struct Attributes {
     /// A JSON object of at most 16 KiB, at most 32 levels deep.
     #[serde(deserialize_with = "text")]
     #[param(value_type = Option<String>, example = r#"{"project":"demo"}"#)]
-    pub(super) meta: Option<Meta>,
+    pub(super) meta: Option<MetaText>,
     /// The SHA-256 digest of the bytes in hex. When they have another, nothing is kept.
     #[serde(deserialize_with = "text")]
     #[param(value_type = Option<String>)]
@@ -56,7 +55,11 @@ pub(in crate::http) struct Attributes {
 
 impl Attributes {
     /// What is said of a file, and the digest that it is to have.
-    pub(super) fn into_new(self, mime: Option<MediaType>) -> (NewArtifact, Option<Sha256Digest>) {
+    pub(super) fn into_new(
+        self,
+        mime: Option<MediaType>,
+        limits: &Limits,
+    ) -> Result<(NewArtifact, Option<Sha256Digest>), ApiError> {
         let mime = mime.or_else(|| self.filename.as_ref().and_then(MediaType::by_name));
         let sniff = mime.is_none();
         let mime = mime.unwrap_or_default();
@@ -64,16 +67,15 @@ impl Attributes {
             mime,
             filename: self.filename,
             summary: self.summary.unwrap_or_default(),
-            meta: self.meta.unwrap_or_default(),
+            meta: limits.read_meta("meta", self.meta.as_ref())?.unwrap_or_default(),
         };
         let ttl = self.ttl.map_or(TtlChoice::Default, TtlChoice::For);
-        (NewArtifact { scope: self.scope.unwrap_or_default(), ttl, description, sniff }, self.sha256)
+        Ok((NewArtifact { scope: self.scope.unwrap_or_default(), ttl, description, sniff }, self.sha256))
     }
 
     /// The file that these and `content` make.
     pub(super) fn into_file(self, mime: Option<MediaType>, content: FormContent) -> File {
-        let (new, sha256) = self.into_new(mime);
-        File { new, sha256, content }
+        File { attributes: self, mime, content }
     }
 }
 
@@ -103,9 +105,8 @@ pub(in crate::http) struct StoreDocument {
     #[schema(value_type = Option<u64>, minimum = 1)]
     ttl: Option<Ttl>,
     /// As the query parameter, but an object.
-    #[serde(default, deserialize_with = "json::meta")]
     #[schema(value_type = Option<Object>)]
-    meta: Option<Meta>,
+    meta: Option<MetaText>,
     /// As the query parameter.
     #[schema(value_type = Option<String>)]
     sha256: Option<Sha256Digest>,
@@ -143,14 +144,20 @@ impl StoreDocument {
     }
 }
 
-/// A file that has been read: what is said of it, and its bytes.
+/// A file that has been read: what is said of it, and its bytes. Its metadata stays text until it is stored, so that
+/// those of many files are not in memory as values at the same time.
 pub(super) struct File {
-    new: NewArtifact,
-    sha256: Option<Sha256Digest>,
+    attributes: Attributes,
+    mime: Option<MediaType>,
     content: FormContent,
 }
 
 impl File {
+    /// Its metadata, unread.
+    pub(super) fn meta(&self) -> Option<&MetaText> {
+        self.attributes.meta.as_ref()
+    }
+
     /// How many of its bytes are in memory.
     pub(super) fn bytes_held(&self) -> u64 {
         match &self.content {
@@ -160,7 +167,8 @@ impl File {
     }
 
     pub(super) async fn store(self, store: &ArtifactStore, via: UploadedVia) -> Result<Artifact, ApiError> {
-        let Self { new, sha256, content } = self;
+        let Self { attributes, mime, content } = self;
+        let (new, sha256) = attributes.into_new(mime, store.limits())?;
         Ok(match content {
             FormContent::Held(held) => {
                 let length = Some(held.bytes.len() as u64);

@@ -9,19 +9,19 @@ use utoipa::ToSchema;
 use crate::domain::filename::Filename;
 use crate::domain::id::ArtifactId;
 use crate::domain::media_type::{self, MediaType};
-use crate::domain::meta::Meta;
+use crate::domain::meta::MetaText;
 use crate::domain::summary::Summary;
 use crate::domain::ttl::Ttl;
 use crate::http::AppState;
 use crate::http::conditional::{self, Read, Validators};
 use crate::http::error::ApiError;
-use crate::http::extract::json::{self, Json};
+use crate::http::extract::json::Json;
 use crate::http::extract::params::{None as NoParams, Params};
 use crate::http::extract::path::PathId;
 use crate::http::extract::store::{ReadStore, WriteStore};
 use crate::http::openapi::{ArtifactExpired, ArtifactNotFound, PreconditionFailed, UsualErrors, UsualErrorsWithBody};
 use crate::http::view::{self, ArtifactView};
-use crate::policy::{Changes, FilenameChange, MetaChange, TtlChange, TtlChoice};
+use crate::policy::{Changes, FilenameChange, Limits, MetaChange, TtlChange, TtlChoice};
 
 /// Read the record of a file; with HEAD, tell whether it is there
 #[utoipa::path(
@@ -81,9 +81,8 @@ pub(in crate::http) struct ArtifactPatch {
     #[schema(value_type = Option<String>, example = "text/markdown")]
     mime: Option<MediaType>,
     /// Merged into the metadata (RFC 7396: null removes a member), or put in its place when `merge` is false.
-    #[serde(default, deserialize_with = "json::meta")]
     #[schema(value_type = Option<Object>, example = json!({"status": "final", "draft": null}))]
-    meta: Option<Meta>,
+    meta: Option<MetaText>,
     /// Whether `meta` is merged. Default: true.
     merge: Option<bool>,
     /// Seconds to live from now; null: until it is deleted.
@@ -101,7 +100,7 @@ fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> 
 }
 
 impl ArtifactPatch {
-    fn into_changes(self) -> Result<Changes, ApiError> {
+    fn into_changes(self, limits: &Limits) -> Result<Changes, ApiError> {
         let ttl = match (self.ttl, self.extend_ttl) {
             (None, None) => TtlChange::Keep,
             (Some(None), None) => TtlChange::Set(TtlChoice::Never),
@@ -109,7 +108,7 @@ impl ArtifactPatch {
             (None, Some(by)) => TtlChange::Extend(by),
             (Some(_), Some(_)) => return Err(ApiError::field("extend_ttl", "cannot be given together with ttl")),
         };
-        let meta = match (self.meta, self.merge) {
+        let meta = match (limits.read_meta("meta", self.meta.as_ref())?, self.merge) {
             (None, None) => MetaChange::Keep,
             (None, Some(_)) => return Err(ApiError::field("merge", "needs meta")),
             (Some(meta), None | Some(true)) => MetaChange::Merge(meta),
@@ -157,7 +156,7 @@ pub(in crate::http) async fn patch(
 ) -> Result<Response, ApiError> {
     let Json(patch) = Json::<ArtifactPatch>::from_request(request, &state).await?;
     let expected = conditional::expectation(&headers)?;
-    let artifact = store.update(id, patch.into_changes()?, &expected).await?;
+    let artifact = store.update(id, patch.into_changes(store.limits())?, &expected).await?;
     Ok(view::artifact(&artifact, store.metadata_provider()).into_response())
 }
 

@@ -12,7 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::domain::filename::MAX_FILENAME_BYTES;
 use crate::domain::id::SessionId;
 use crate::domain::scope::Scope;
-use crate::domain::search::{Filter, MAX_PATH_BYTES, MetaTerm, MimePrefix, Order};
+use crate::domain::search::{Filter, MetaTerm, MimePrefix, Order};
 use crate::domain::time::Timestamp;
 use crate::domain::words::words;
 use crate::http::AppState;
@@ -27,6 +27,8 @@ use crate::http::openapi::{UsualErrors, UsualErrorsWithBody};
 use crate::http::view::ArtifactView;
 use crate::policy::{ArtifactStore, SearchRequest};
 
+/// The longest path that can be asked for, in bytes.
+const MAX_PATH_BYTES: usize = 1024;
 /// The most values of metadata, and the most words, in one search.
 const MAX_TERMS: usize = 20;
 const MAX_Q_BYTES: usize = 1024;
@@ -60,8 +62,9 @@ pub(in crate::http) struct SearchQuery {
     #[schema(example = "docs/")]
     #[param(example = "docs/")]
     filename_prefix: Option<String>,
-    /// Values of metadata, at most 20: texts, numbers, booleans; a path into nested objects has dots and at most
-    /// 1024 bytes.
+    /// Values of metadata, at most 20: texts, numbers, booleans; a list is found by each of its members. A path into
+    /// nested objects has dots and at most 1024 bytes. A file is found by the first 64 values of its metadata, each of
+    /// at most 128 bytes with its path.
     #[schema(value_type = Object, example = json!({"project": "demo", "size.width": 1920}))]
     #[param(ignore)]
     meta: Map<String, Value>,

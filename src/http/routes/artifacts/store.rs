@@ -116,7 +116,7 @@ async fn store_raw(
     mime: Option<MediaType>,
     body: Body,
 ) -> Result<Artifact, ApiError> {
-    let (new, sha256) = from_pairs::<Attributes>(parameters)?.into_new(mime);
+    let (new, sha256) = from_pairs::<Attributes>(parameters)?.into_new(mime, store.limits())?;
     let sha256 = body::announced_digest(&parts.headers, sha256)?;
     let length = body::content_length(&parts.headers);
     let incoming = Incoming { body: body::stream(body), length, sha256 };

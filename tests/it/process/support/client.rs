@@ -39,6 +39,12 @@ impl Client {
         self.try_send(method, path, body).await.unwrap()
     }
 
+    /// Sends a body of this media type.
+    pub(crate) async fn send_as(&self, method: Method, path: &str, mime: &str, body: String) -> Answer {
+        let request = self.http.request(method, format!("{}{path}", self.base)).bearer_auth(&self.token);
+        Answer::of(request.header(CONTENT_TYPE, mime).body(body).send().await.unwrap()).await.unwrap()
+    }
+
     /// Sends JSON; fails when there is no answer.
     pub(crate) async fn try_post(&self, path: &str, body: &Value) -> Result<Answer, reqwest::Error> {
         let request = self.http.post(format!("{}{path}", self.base)).bearer_auth(&self.token);

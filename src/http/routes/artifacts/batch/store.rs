@@ -15,7 +15,7 @@ use super::super::store::FORM;
 use super::{log, side_by_side};
 use crate::domain::artifact::UploadedVia;
 use crate::domain::media_type::MediaType;
-use crate::domain::meta::Meta;
+use crate::domain::meta::MetaText;
 use crate::domain::scope::Scope;
 use crate::domain::summary::Summary;
 use crate::domain::ttl::Ttl;
@@ -173,7 +173,7 @@ fn read_items(text: Held, limits: &Limits) -> Result<Vec<Result<File, ApiError>>
     let Held { bytes, share } = text;
     let document: Document<'_> = json::parse(&bytes)?;
     let items = json::members(document.items, "items", limits.max_batch_items)?;
-    let files: Vec<_> = items.into_iter().map(|item| read_item(item, &share)).collect();
+    let files: Vec<_> = items.into_iter().map(|item| read_item(item, &share, limits)).collect();
     let bytes: u64 = files.iter().flatten().map(File::bytes_held).sum();
     if bytes > limits.max_batch_bytes {
         return Err(BodyError::TooLarge { limit: limits.max_batch_bytes }.into());
@@ -181,8 +181,11 @@ fn read_items(text: Held, limits: &Limits) -> Result<Vec<Result<File, ApiError>>
     Ok(files)
 }
 
-fn read_item(item: &RawValue, share: &Arc<Share>) -> Result<File, ApiError> {
-    json::parse::<StoreDocument>(item.get().as_bytes())?.into_file(share)
+fn read_item(item: &RawValue, share: &Arc<Share>, limits: &Limits) -> Result<File, ApiError> {
+    let file = json::parse::<StoreDocument>(item.get().as_bytes())?.into_file(share)?;
+    // What is too large anyway is not kept until its turn comes.
+    limits.check_meta_text("meta", file.meta())?;
+    Ok(file)
 }
 
 /// What the fields of a form say of all its files.
@@ -196,7 +199,7 @@ struct Common {
     #[serde(deserialize_with = "text")]
     ttl: Option<Ttl>,
     #[serde(deserialize_with = "text")]
-    meta: Option<Meta>,
+    meta: Option<MetaText>,
 }
 
 /// The files of a form; those that are not as they should be are errors of their own.
@@ -213,6 +216,8 @@ async fn from_form(
         return Err(form::no_file());
     }
     let common: Common = from_pairs(params.relevant::<Common>(fields))?;
+    // It is read anew for each file; whether it can be read is a matter of the form.
+    store.limits().read_meta("meta", common.meta.as_ref())?;
     let files = files.into_iter().map(|file| {
         let attributes = Attributes {
             filename: file.filename?,
