@@ -38,6 +38,7 @@ mod presign;
 mod questions;
 mod races;
 mod record;
+mod rights;
 mod search;
 mod searchers;
 mod sessions;

@@ -247,6 +247,14 @@ impl Reply {
         self.problem(403, if lacks_right { "insufficient_scope" } else { "access_denied" })
     }
 
+    /// Fails unless the token was refused (403) for want of a right.
+    #[track_caller]
+    pub(crate) fn lacks(&self, right: &str) {
+        self.problem(403, "insufficient_scope");
+        let challenge = format!("Bearer realm=\"artifactd\", error=\"insufficient_scope\", scope=\"{right}\"");
+        assert_eq!(self.header("www-authenticate"), challenge);
+    }
+
     /// Fails unless the request was refused (400) because of this field.
     #[track_caller]
     pub(crate) fn wrong_field(&self, field: &str) {
