@@ -11,6 +11,7 @@ mod files;
 pub mod http;
 pub mod lifecycle;
 pub mod metadata;
+pub mod patience;
 pub mod policy;
 pub mod secret;
 pub mod server;

@@ -11,18 +11,20 @@ use prometheus_client::registry::Registry;
 use crate::auth::{AuthOptions, Authenticator, ClaimNames, KeyError, KeySource};
 use crate::clock::SystemClock;
 use crate::config::{
-    AuthConfig, Config, CorsOrigins, MetadataConfig, S3Config, S3Encryption, StorageConfig, StorageConfigs,
+    AuthConfig, Config, CorsOrigins, DeadlinesConfig, MetadataConfig, S3Checksums, S3Config, S3Encryption,
+    StorageConfig, StorageConfigs,
 };
 use crate::fault::Fault;
 use crate::http::{AllowedOrigins, AppState, Gate};
 use crate::metadata::{MemoryMetadata, MetadataStore, RedisMetadata, SqliteMetadata};
+use crate::patience::Patience;
 use crate::policy::{Limits, Service, Stores};
 use crate::signing::SigningKeys;
 use crate::storage::filesystem::FilesystemStorage;
 use crate::storage::memory::MemoryStorage;
-use crate::storage::s3::{AccessKey, S3Options, S3Storage, Sse};
+use crate::storage::s3::{AccessKey, Checksums, S3Options, S3Storage, Sse};
 use crate::storage::sqlite::SqliteStorage;
-use crate::storage::{Prefixed, Storage};
+use crate::storage::{Prefixed, Punctual, Storage};
 
 /// Why the service cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -94,8 +96,8 @@ pub fn signing_keys(config: &Config) -> Result<SigningKeys, StartError> {
 
 /// The rules over the configured providers.
 pub async fn service(config: &Config) -> Result<Service, StartError> {
-    let stores = stores(&config.storage).await?;
-    let metadata = metadata(&config.metadata)?;
+    let stores = stores(&config.storage, &config.deadlines).await?;
+    let metadata = metadata(&config.metadata, &config.deadlines)?;
     Ok(Service::new(metadata, stores, Arc::new(SystemClock), limits(config)))
 }
 
@@ -116,7 +118,8 @@ pub fn router(
     let signing = signing_keys(config)?;
     let state = AppState::new(service, authenticator(auth)?, signing, gate.clone(), public_url)
         .with_figures(figures)
-        .with_writes_required(config.readiness.requires_writes);
+        .with_writes_required(config.readiness.requires_writes)
+        .with_deadline(config.deadlines.request);
     let origins = match &config.server.cors {
         CorsOrigins::Any => AllowedOrigins::Any,
         CorsOrigins::Only(origins) if origins.is_empty() => AllowedOrigins::None,
@@ -143,8 +146,8 @@ fn limits(config: &Config) -> Limits {
 }
 
 /// The storage providers. One that several scopes have is opened once.
-async fn stores(config: &StorageConfigs) -> Result<Stores, Fault> {
-    let open = async |provider| match (storage(provider).await?, &config.prefix) {
+async fn stores(config: &StorageConfigs, deadlines: &DeadlinesConfig) -> Result<Stores, Fault> {
+    let open = async |provider| match (storage(provider, deadlines).await?, &config.prefix) {
         (storage, None) => Ok::<_, Fault>(storage),
         (storage, Some(prefix)) => Ok(Arc::new(Prefixed::new(storage, prefix)) as Arc<dyn Storage>),
     };
@@ -158,23 +161,25 @@ async fn stores(config: &StorageConfigs) -> Result<Stores, Fault> {
     Ok(Stores::per_scope(session, user, sandbox))
 }
 
-async fn storage(config: &StorageConfig) -> Result<Arc<dyn Storage>, Fault> {
+async fn storage(config: &StorageConfig, deadlines: &DeadlinesConfig) -> Result<Arc<dyn Storage>, Fault> {
+    let punctual = |storage: Arc<dyn Storage>| Arc::new(Punctual::new(storage, deadlines.store));
     Ok(match config {
         StorageConfig::Memory => Arc::new(MemoryStorage::default()),
-        StorageConfig::Filesystem { root } => Arc::new(FilesystemStorage::open(root)?),
-        StorageConfig::Sqlite { path } => Arc::new(SqliteStorage::open(path)?),
-        StorageConfig::S3(config) => Arc::new(S3Storage::connect(s3_options("s3", config)).await?),
-        StorageConfig::IbmCos(config) => Arc::new(S3Storage::connect(s3_options("ibm_cos", config)).await?),
+        StorageConfig::Filesystem { root } => punctual(Arc::new(FilesystemStorage::open(root)?)),
+        StorageConfig::Sqlite { path } => punctual(Arc::new(SqliteStorage::open(path)?)),
+        StorageConfig::S3(config) => Arc::new(S3Storage::connect(s3_options("s3", config, deadlines)).await?),
+        StorageConfig::IbmCos(config) => Arc::new(S3Storage::connect(s3_options("ibm_cos", config, deadlines)).await?),
     })
 }
 
 /// The buckets that bytes are kept in, if any.
 pub async fn buckets(config: &Config) -> Result<Vec<S3Storage>, StartError> {
     let mut buckets = Vec::new();
+    let deadlines = &config.deadlines;
     for (config, _) in config.storage.distinct() {
         let options = match config {
-            StorageConfig::S3(config) => s3_options("s3", config),
-            StorageConfig::IbmCos(config) => s3_options("ibm_cos", config),
+            StorageConfig::S3(config) => s3_options("s3", config, deadlines),
+            StorageConfig::IbmCos(config) => s3_options("ibm_cos", config, deadlines),
             StorageConfig::Memory | StorageConfig::Filesystem { .. } | StorageConfig::Sqlite { .. } => continue,
         };
         buckets.push(S3Storage::connect(options).await?);
@@ -182,15 +187,17 @@ pub async fn buckets(config: &Config) -> Result<Vec<S3Storage>, StartError> {
     Ok(buckets)
 }
 
-fn metadata(config: &MetadataConfig) -> Result<Arc<dyn MetadataStore>, Fault> {
+fn metadata(config: &MetadataConfig, deadlines: &DeadlinesConfig) -> Result<Arc<dyn MetadataStore>, Fault> {
     Ok(match config {
         MetadataConfig::Memory => Arc::new(MemoryMetadata::new()),
-        MetadataConfig::Sqlite { path } => Arc::new(SqliteMetadata::open(path)?),
-        MetadataConfig::Redis { url, prefix } => Arc::new(RedisMetadata::connect(url.expose().as_str(), prefix)?),
+        MetadataConfig::Sqlite { path } => Arc::new(SqliteMetadata::open(path)?.within(deadlines.records)),
+        MetadataConfig::Redis { url, prefix } => {
+            Arc::new(RedisMetadata::connect_within(url.expose().as_str(), prefix, deadlines.records)?)
+        }
     })
 }
 
-fn s3_options(provider: &'static str, config: &S3Config) -> S3Options {
+fn s3_options(provider: &'static str, config: &S3Config, deadlines: &DeadlinesConfig) -> S3Options {
     S3Options {
         provider,
         bucket: config.bucket.clone(),
@@ -207,6 +214,12 @@ fn s3_options(provider: &'static str, config: &S3Config) -> S3Options {
             S3Encryption::Aes256 => Sse::Aes256,
             S3Encryption::Kms(key_id) => Sse::AwsKms { key_id: key_id.clone() },
         }),
+        checksums: match config.checksums {
+            S3Checksums::Sha256 => Checksums::Sha256,
+            S3Checksums::Md5 => Checksums::Md5,
+            S3Checksums::None => Checksums::None,
+        },
+        patience: Patience::new(deadlines.store, deadlines.store_bytes_per_second),
     }
 }
 

@@ -101,7 +101,7 @@ pub fn run() -> ExitCode {
     };
     // Until all is said and done: it is dropped last.
     let log = telemetry::start(&config.logging);
-    let runtime = match tokio::runtime::Runtime::new() {
+    let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error),
     };
@@ -120,6 +120,12 @@ pub fn run() -> ExitCode {
     // What hangs in the system, such as a disk that does not answer, cannot be ended and is not waited for.
     runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
     code
+}
+
+/// Of two threads at least: what waits for a disk on one of them must not hold up all else.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    let threads = std::thread::available_parallelism().map_or(2, |threads| threads.get().max(2));
+    tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build()
 }
 
 fn failed(error: &(dyn std::error::Error + 'static)) -> ExitCode {

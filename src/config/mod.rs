@@ -5,6 +5,7 @@
 //! and nothing here ever prints a secret.
 
 mod auth;
+mod deadlines;
 mod error;
 mod limits;
 mod logging;
@@ -25,6 +26,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 pub use auth::AuthConfig;
+pub use deadlines::DeadlinesConfig;
 pub use error::{ConfigError, ConfigErrors};
 pub use limits::LimitsConfig;
 pub use logging::{LogFormat, LoggingConfig};
@@ -34,19 +36,20 @@ pub use readiness::ReadinessConfig;
 pub use server::{CorsOrigins, ServerConfig};
 pub use setting::{Default, Section, Setting, Visibility};
 pub use signing::SigningConfig;
-pub use storage::{S3Config, S3Credentials, S3Encryption, StorageConfig, StorageConfigs};
+pub use storage::{S3Checksums, S3Config, S3Credentials, S3Encryption, StorageConfig, StorageConfigs};
 
 use server::CONFIG_FILE_SETTING as CONFIG_FILE;
 use values::{Reported, Values};
 
 /// Every setting there is, by section.
-pub const SECTIONS: [Section; 8] = [
+pub const SECTIONS: [Section; 9] = [
     server::SECTION,
     auth::SECTION,
     signing::SECTION,
     storage::SECTION,
     metadata::SECTION,
     limits::SECTION,
+    deadlines::SECTION,
     readiness::SECTION,
     logging::SECTION,
 ];
@@ -70,6 +73,8 @@ pub struct Config {
     pub metadata: MetadataConfig,
     /// How long things live and how large they may be.
     pub limits: LimitsConfig,
+    /// How long others may take.
+    pub deadlines: DeadlinesConfig,
     /// What a readiness probe is told.
     pub readiness: ReadinessConfig,
     /// What is logged and how.
@@ -109,6 +114,7 @@ impl Config {
         let storage = StorageConfigs::read(values, &data_dir);
         let metadata = MetadataConfig::read(values, &data_dir);
         let limits = LimitsConfig::read(values);
+        let deadlines = DeadlinesConfig::read(values);
         let readiness = ReadinessConfig::read(values);
         let logging = LoggingConfig::read(values);
         let (server, auth) = (server?, auth?);
@@ -128,8 +134,10 @@ impl Config {
                 return Err(values.reject(&metadata::SQLITE_PATH_SETTING, problem));
             }
         }
-        let (signing, limits, readiness, logging) = (signing?, limits?, readiness?, logging?);
-        Ok(Self { server, auth, signing, storage, metadata, limits, readiness, logging, listing: Vec::new() })
+        let (signing, limits, deadlines) = (signing?, limits?, deadlines?);
+        let (readiness, logging) = (readiness?, logging?);
+        let listing = Vec::new();
+        Ok(Self { server, auth, signing, storage, metadata, limits, deadlines, readiness, logging, listing })
     }
 
     /// Whether there is a key to verify tokens with. If not, the server listens on loopback only.

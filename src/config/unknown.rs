@@ -4,8 +4,8 @@ use super::error::ConfigError;
 use super::{CONFIG_FILE, all_settings};
 
 /// How names begin that are this service's alone.
-const OURS: [&str; 6] =
-    ["ARTIFACTD_", "ARTIFACT_", "URL_SIGNING_", "MAX_BATCH_", "RATE_LIMIT_PER_SECOND", "RATE_LIMIT_BURST"];
+const OURS: [&str; 7] =
+    ["ARTIFACTD_", "ARTIFACT_", "URL_SIGNING_", "MAX_BATCH_", "DEADLINE_", "RATE_LIMIT_PER_SECOND", "RATE_LIMIT_BURST"];
 
 /// How names begin that other programs use, too: only what looks like a setting of ours is meant for us.
 const SHARED: [&str; 12] = [

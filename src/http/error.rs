@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 
+use super::metrics::ProviderFault;
 use super::problem::{Code, FieldError, ItemProblem, Problem};
 use super::readiness::ConditionView;
 use super::signed_url::Refused;
@@ -83,6 +84,9 @@ pub(super) enum ApiError {
     /// Not all that requests need is as it should be; the log has the cause.
     #[error("a provider does not do what it should")]
     NotReady(Vec<ConditionView>),
+    /// The request took all its time.
+    #[error("the answer took too long; what was asked for may be done all the same")]
+    Late,
     /// A bug.
     #[error("a handler panicked: {0}")]
     Panic(String),
@@ -109,7 +113,7 @@ impl ApiError {
             Self::TooLarge { .. } => Code::PayloadTooLarge,
             Self::NotAsExpected { .. } => Code::PreconditionFailed,
             Self::RangeNotSatisfiable { .. } => Code::RangeNotSatisfiable,
-            Self::NoRoom | Self::Overloaded | Self::Draining => Code::Overloaded,
+            Self::NoRoom | Self::Overloaded | Self::Late | Self::Draining => Code::Overloaded,
             Self::Panic(_) => Code::Internal,
         }
     }
@@ -238,6 +242,9 @@ impl IntoResponse for ApiError {
             _ => {}
         }
         response.extensions_mut().insert(LoggedCause::of(&self));
+        if let Self::Policy(policy::Error::Fault(fault)) = &self {
+            response.extensions_mut().insert(ProviderFault::from(fault));
+        }
         response
     }
 }

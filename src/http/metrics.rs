@@ -11,6 +11,9 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::fault::{Fault, FaultKind};
+use crate::patience::Late;
+
 /// The media type of [`Metrics::encode`].
 pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -22,6 +25,7 @@ const BUCKETS: [f64; 12] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.25
 pub(super) struct Metrics {
     requests: Family<Request, Counter>,
     durations: Family<Route, Histogram>,
+    provider_faults: Family<ProviderFault, Counter>,
     in_flight: Gauge,
     registry: Arc<Registry>,
 }
@@ -40,11 +44,33 @@ struct Route {
     route: String,
 }
 
+/// That a request failed at a provider, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct ProviderFault {
+    provider: &'static str,
+    /// `late`: there was no answer in time.
+    kind: &'static str,
+}
+
+impl From<&Fault> for ProviderFault {
+    fn from(fault: &Fault) -> Self {
+        let kind = match fault.kind {
+            FaultKind::Unavailable if fault.source.is::<Late>() => "late",
+            FaultKind::Unavailable => "unavailable",
+            FaultKind::Broken => "broken",
+            FaultKind::Full => "full",
+            FaultKind::Damaged => "damaged",
+        };
+        Self { provider: fault.provider, kind }
+    }
+}
+
 impl Metrics {
     /// Figures of the requests, beside those that `others` register.
     pub(super) fn new(others: impl FnOnce(&mut Registry)) -> Self {
         let requests = Family::<Request, Counter>::default();
         let durations = Family::<Route, Histogram>::new_with_constructor(|| Histogram::new(BUCKETS));
+        let provider_faults = Family::<ProviderFault, Counter>::default();
         let in_flight = Gauge::default();
         let mut registry = Registry::with_prefix("artifactd");
         others(&mut registry);
@@ -55,8 +81,9 @@ impl Metrics {
             Unit::Seconds,
             durations.clone(),
         );
+        registry.register("provider_faults", "Requests that failed at a provider", provider_faults.clone());
         registry.register("http_requests_in_flight", "Requests not yet answered to the last byte", in_flight.clone());
-        Self { requests, durations, in_flight, registry: Arc::new(registry) }
+        Self { requests, durations, provider_faults, in_flight, registry: Arc::new(registry) }
     }
 
     /// Notes an answer.
@@ -65,6 +92,11 @@ impl Metrics {
         let request = Request { method, route: route.to_owned(), status: status.as_u16() };
         self.requests.get_or_create(&request).inc();
         self.durations.get_or_create(&Route { method, route: route.to_owned() }).observe(took.as_secs_f64());
+    }
+
+    /// Notes at whom a request failed.
+    pub(super) fn failed(&self, at: &ProviderFault) {
+        self.provider_faults.get_or_create(at).inc();
     }
 
     /// All figures as text.

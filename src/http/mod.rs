@@ -20,6 +20,7 @@ mod view;
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::http::{HeaderName, HeaderValue, Method, header};
@@ -41,6 +42,9 @@ use crate::auth::Authenticator;
 use crate::policy::Service;
 use crate::signing::SigningKeys;
 
+/// How long a request may take, unless another time is given.
+const DEADLINE: Duration = Duration::from_secs(120);
+
 /// What handlers work with. Every layer of the router clones it for every request.
 #[derive(Clone)]
 pub struct AppState(Arc<Shared>);
@@ -57,6 +61,7 @@ pub struct Shared {
     metrics: Metrics,
     readiness: Readiness,
     public_url: Option<Arc<str>>,
+    deadline: Duration,
 }
 
 impl AppState {
@@ -79,6 +84,7 @@ impl AppState {
             readiness: Readiness::new(true),
             metrics: Metrics::new(|registry| service.register(registry)),
             public_url: public_url.map(Into::into),
+            deadline: DEADLINE,
             service,
         };
         Self(Arc::new(shared))
@@ -102,6 +108,11 @@ impl AppState {
     /// The same, ready without being able to write, too, unless `required`.
     pub fn with_writes_required(self, required: bool) -> Self {
         Self(Arc::new(Shared { readiness: Readiness::new(required), ..Arc::unwrap_or_clone(self.0) }))
+    }
+
+    /// The same with so much time for a request, from the end of its body to its answer.
+    pub fn with_deadline(self, deadline: Duration) -> Self {
+        Self(Arc::new(Shared { deadline, ..Arc::unwrap_or_clone(self.0) }))
     }
 
     /// The `Location` field of something new at `path`.
@@ -137,6 +148,7 @@ pub fn router(state: AppState, origins: AllowedOrigins) -> Router {
         .layer(from_fn_with_state(state.clone(), middleware::replay::replay))
         .layer(from_fn_with_state(state.clone(), middleware::authenticate::authenticate))
         .merge(routes::signed())
+        .layer(from_fn_with_state(state.clone(), middleware::deadline::answer_in_time))
         .layer(from_fn_with_state(state.gate.clone(), middleware::gate::enter))
         .layer(from_fn(middleware::linger::linger));
     let (routes, document) = documented(api).split_for_parts();

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use futures::future::join_all;
 use futures::{StreamExt as _, TryStreamExt as _};
 
 use super::Service;
@@ -13,9 +14,12 @@ use crate::domain::session::Session;
 use crate::domain::ttl::{Lifetime, Ttl};
 use crate::fault::Fault;
 use crate::metadata::session_name;
+use crate::patience::within;
 use crate::storage::{Key, PutError, PutOptions, Storage};
 
 const PROBE: &[u8] = b"artifactd check";
+/// How long a provider may take for all of it.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How a provider did.
 #[derive(Debug)]
@@ -29,15 +33,19 @@ pub struct Checked {
 }
 
 impl Service {
-    /// Uses each provider as the service does: what is written is read and removed again.
+    /// Uses each provider as the service does: what is written is read and removed again. Whoever asks wants to know
+    /// how they do now, so none of them gets long to show it.
     pub async fn check(&self) -> Vec<Checked> {
-        let mut checked = Vec::new();
-        for storage in self.stores.distinct() {
-            let result = timed(self.check_storage(&**storage)).await;
-            checked.push(Checked { role: "storage", provider: storage.name(), result });
-        }
-        let result = timed(self.check_metadata()).await;
-        checked.push(Checked { role: "metadata", provider: self.metadata.name(), result });
+        let stores = self.stores.distinct().into_iter().map(async |storage| {
+            let provider = storage.name();
+            Checked { role: "storage", provider, result: timed(provider, self.check_storage(&**storage)).await }
+        });
+        let metadata = async {
+            let provider = self.metadata.name();
+            Checked { role: "metadata", provider, result: timed(provider, self.check_metadata()).await }
+        };
+        let (mut checked, metadata) = tokio::join!(join_all(stores), metadata);
+        checked.push(metadata);
         checked
     }
 
@@ -91,7 +99,7 @@ impl Service {
     }
 }
 
-async fn timed(check: impl Future<Output = Result<(), Fault>>) -> Result<Duration, Fault> {
+async fn timed(provider: &'static str, check: impl Future<Output = Result<(), Fault>>) -> Result<Duration, Fault> {
     let started = Instant::now();
-    check.await.map(|()| started.elapsed())
+    within(PATIENCE, (provider, "checking"), check).await.map(|()| started.elapsed())
 }

@@ -36,15 +36,19 @@ impl Artifact {
 
 impl Service {
     /// Removes a record that is still in this version, and then its bytes. The note of garbage that
-    /// goes with the record makes up for a crash or a fault in between.
+    /// goes with the record makes up for a crash or a fault in between, and for a store that is late.
     pub(super) async fn remove(&self, artifact: Artifact) -> Result<Replaced, Error> {
-        self.storage_named(&artifact.content.provider)?;
+        let storage = self.storage_named(&artifact.content.provider)?;
         let garbage = artifact.garbage(self.clock.now());
         let removed = self.metadata.delete_artifact(&artifact, &garbage).await?;
-        if removed == Replaced::Done
-            && let Err(error) = self.collect(&garbage).await
-        {
-            warn!(key = %garbage.key, error = %Chain(&error), "bytes of a deleted artifact remain for the sweeper");
+        if removed == Replaced::Done {
+            let collected = match self.removals.remove(&**storage, &Key::from(&garbage.key)).await {
+                Ok(()) => self.metadata.forget_garbage(&garbage).await,
+                Err(fault) => Err(fault),
+            };
+            if let Err(fault) = collected {
+                warn!(key = %garbage.key, error = %Chain(&fault), "bytes of a deleted artifact remain for the sweeper");
+            }
         }
         Ok(removed)
     }

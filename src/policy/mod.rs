@@ -25,6 +25,7 @@ mod meter;
 mod place;
 mod presign;
 mod register;
+mod removal;
 mod retrieve;
 mod search;
 mod sessions;
@@ -55,6 +56,7 @@ pub use self::idempotency::{BodyPrint, Claim, Claimed, Plan, SavedAnswer};
 pub use self::lifetime::Limits;
 pub use self::place::Incoming;
 pub use self::presign::{Grant, MAX_PRESIGNED_SECONDS, Presigned, SignedContent};
+use self::removal::Removals;
 pub use self::search::{DirectoryRequest, SearchRequest};
 pub use self::sessions::NewSession;
 pub use self::store::{NewArtifact, Staged};
@@ -79,6 +81,7 @@ pub struct Shared {
     metadata: Arc<dyn MetadataStore>,
     stores: Stores,
     contents: Contents,
+    removals: Removals,
     clock: Arc<dyn Clock>,
     limits: Limits,
     tasks: TaskTracker,
@@ -88,8 +91,17 @@ pub struct Shared {
 impl Service {
     /// A service over these providers.
     pub fn new(metadata: Arc<dyn MetadataStore>, stores: Stores, clock: Arc<dyn Clock>, limits: Limits) -> Self {
-        let (contents, tasks, health) = (Contents::default(), TaskTracker::new(), Health::default());
-        Self(Arc::new(Shared { metadata, stores, contents, clock, limits, tasks, health }))
+        let shared = Shared {
+            metadata,
+            stores,
+            contents: Contents::default(),
+            removals: Removals::default(),
+            clock,
+            limits,
+            tasks: TaskTracker::new(),
+            health: Health::default(),
+        };
+        Self(Arc::new(shared))
     }
 
     /// The store as this caller may use it.

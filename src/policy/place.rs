@@ -7,7 +7,7 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use tracing::warn;
 
 use super::meter::{Announced, Measured, Meter};
-use super::{Error, Service};
+use super::{Error, Service, removal};
 use crate::domain::artifact::{Artifact, Content};
 use crate::domain::digest::{Sha256Digest, Sha256Hasher};
 use crate::domain::grid::{GridKey, Revision};
@@ -164,9 +164,9 @@ impl Place {
         }
     }
 
-    /// Removes bytes that no record points at. A failure is only logged: the caller has an answer.
+    /// Removes bytes that no record points at. A failure is only logged: the caller has an answer, and waits for it.
     pub(super) async fn discard(&self) {
-        if let Err(fault) = self.storage.delete(&self.key).await {
+        if let Err(fault) = removal::remove(&*self.storage, &self.key).await {
             warn!(key = %self.key, error = %Chain(&fault), "bytes without a record were left behind");
         }
     }

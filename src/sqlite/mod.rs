@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
+use tokio::sync::Semaphore;
 
 pub(crate) use self::epoch::Epoch;
 use self::epoch::Epochs;
@@ -23,11 +24,15 @@ use self::reader::Readers;
 use self::writer::Writer;
 use crate::fault::{Cause, Fault, FaultKind, Fullness};
 use crate::files::{create_private_dir, open_private_file};
+use crate::patience::Late;
 
 /// How long a statement waits for another process that holds the lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const BUSY_PAUSE: Duration = Duration::from_millis(5);
 const STATEMENT_CACHE: usize = 64;
+/// How many changes may wait for the writer. When the disk hangs, those that nobody waits for any more wait on: without
+/// an end, they would take all memory.
+const MAX_WAITING: usize = 4096;
 /// One record has entries all over the index, so changes touch many pages. Keeping them at hand and moving them from
 /// the log to their place less often makes writing twice as fast.
 const WRITER_CACHE_KIB: i32 = 16 * 1024;
@@ -40,6 +45,8 @@ pub(crate) struct Database {
     readers: Readers,
     epochs: Arc<Epochs>,
     fullness: Fullness,
+    waiting: Arc<Semaphore>,
+    deadline: Duration,
 }
 
 impl Database {
@@ -57,7 +64,14 @@ impl Database {
         let readers = Readers::open(path).map_err(|source| fault(source.into()))?;
         let epochs = Arc::new(Epochs::of(path).map_err(|source| fault(source.into()))?);
         let writer = Writer::start(connection, Arc::clone(&epochs)).map_err(|source| fault(source.into()))?;
-        Ok(Self { provider, writer, readers, epochs, fullness: Fullness::default() })
+        let waiting = Arc::new(Semaphore::new(MAX_WAITING));
+        let (fullness, deadline) = (Fullness::default(), Duration::MAX);
+        Ok(Self { provider, writer, readers, epochs, fullness, waiting, deadline })
+    }
+
+    /// The same, which answers within `deadline` or not at all.
+    pub(crate) fn within(self, deadline: Duration) -> Self {
+        Self { deadline, ..self }
     }
 
     /// Names the time since another process has last changed the database; `None` while one may be doing so.
@@ -77,7 +91,13 @@ impl Database {
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
         T: Send + 'static,
     {
-        self.writer.run(job).await.map_err(|error| self.fault(operation, error))
+        let place = Arc::clone(&self.waiting).try_acquire_owned();
+        let place = place.map_err(|_| self.fault(operation, Error::Crowded))?;
+        let job = move |connection: &Connection| {
+            let _until_done = place;
+            job(connection)
+        };
+        self.in_time(operation, self.writer.run(job)).await
     }
 
     /// Runs `job`, which reads no more than a few pages, on a read-only connection.
@@ -86,7 +106,7 @@ impl Database {
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
         T: Send + 'static,
     {
-        self.readers.look_up(job).await.map_err(|error| self.fault(operation, error))
+        self.in_time(operation, self.readers.look_up(job)).await
     }
 
     /// Runs `job` on a read-only connection.
@@ -95,17 +115,31 @@ impl Database {
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
         T: Send + 'static,
     {
-        self.readers.run(job).await.map_err(|error| self.fault(operation, error))
+        self.in_time(operation, self.readers.run(job)).await
+    }
+
+    /// A job that is late is done all the same, when the disk comes back.
+    async fn in_time<T>(
+        &self,
+        operation: &'static str,
+        result: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Fault> {
+        let result = tokio::time::timeout(self.deadline, result).await;
+        result.unwrap_or_else(|_| Err(Error::Late(Late))).map_err(|error| self.fault(operation, error))
     }
 
     fn fault(&self, operation: &'static str, error: Error) -> Fault {
         let kind = match &error {
             Error::Sqlite(error) => kind_of(error),
             Error::Commit(error) => kind_of(error),
-            Error::Closed | Error::Lost => FaultKind::Unavailable,
+            Error::Closed | Error::Lost | Error::Crowded | Error::Late(_) => FaultKind::Unavailable,
             Error::Panicked => FaultKind::Broken,
         };
-        self.fullness.noting(Fault { provider: self.provider, operation, kind, source: error.into() })
+        let source = match error {
+            Error::Late(late) => late.into(),
+            error => error.into(),
+        };
+        self.fullness.noting(Fault { provider: self.provider, operation, kind, source })
     }
 }
 
@@ -155,6 +189,10 @@ enum Error {
     Lost,
     #[error("the database is closed")]
     Closed,
+    #[error("too many changes wait for the disk")]
+    Crowded,
+    #[error(transparent)]
+    Late(Late),
     #[error("the job panicked")]
     Panicked,
 }

@@ -1,5 +1,6 @@
 //! A pool of read-only connections.
 
+use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
@@ -18,15 +19,19 @@ pub(super) const CONNECTIONS: usize = 8;
 pub(super) struct Readers {
     idle: Arc<Mutex<Vec<Connection>>>,
     permits: Arc<Semaphore>,
+    /// For those who wait for the disk on a thread that serves others, too: should it hang, some threads are left.
+    on_threads: Semaphore,
     pace: Pace,
 }
 
 impl Readers {
     pub(super) fn open(path: &Path) -> rusqlite::Result<Self> {
         let idle = (0..CONNECTIONS).map(|_| open_read_only(path)).collect::<rusqlite::Result<_>>()?;
+        let threads = std::thread::available_parallelism().map_or(2, NonZeroUsize::get);
         Ok(Self {
             idle: Arc::new(Mutex::new(idle)),
             permits: Arc::new(Semaphore::new(CONNECTIONS)),
+            on_threads: Semaphore::new((threads / 2).max(1)),
             pace: Pace::default(),
         })
     }
@@ -39,7 +44,9 @@ impl Readers {
         T: Send + 'static,
     {
         let permit = Arc::clone(&self.permits).try_acquire_owned().ok().filter(|_| self.pace.is_good());
-        let Some(permit) = permit else { return self.run(job).await };
+        let (Some(permit), Ok(_on_thread)) = (permit, self.on_threads.try_acquire()) else {
+            return self.run(job).await;
+        };
         let lease = self.lease(permit);
         let begun = Instant::now();
         let result = catch_unwind(AssertUnwindSafe(|| lease.run(job)));

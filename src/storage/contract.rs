@@ -17,6 +17,7 @@ macro_rules! contract {
         run_on!(memory: $($case)*);
         run_on!(filesystem: $($case)*);
         run_on!(sqlite: $($case)*);
+        run_on!(punctual: $($case)*);
         run_on!(s3: $($case)*);
         run_on!(prefixed: $($case)*);
     };

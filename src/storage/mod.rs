@@ -13,6 +13,7 @@ mod key;
 pub mod memory;
 mod parts;
 mod prefixed;
+mod punctual;
 pub mod s3;
 pub mod sqlite;
 
@@ -31,6 +32,7 @@ pub use self::exactly::exactly;
 pub use self::key::Key;
 pub use self::parts::Parts;
 pub use self::prefixed::Prefixed;
+pub use self::punctual::Punctual;
 use crate::domain::digest::Sha256Digest;
 use crate::domain::media_type::MediaType;
 use crate::domain::time::Timestamp;

@@ -4,7 +4,7 @@ mod s3;
 
 use std::path::{Path, PathBuf};
 
-pub use s3::{S3Config, S3Credentials, S3Encryption};
+pub use s3::{S3Checksums, S3Config, S3Credentials, S3Encryption};
 
 use super::parse::Expected;
 use super::setting::{Default, Setting, settings};
@@ -47,6 +47,9 @@ settings! { "Bytes":
         "URL under which clients reach the store, for presigned URLs.").url();
     PATH_STYLE = Setting::new("S3_FORCE_PATH_STYLE", Default::Described("true with an endpoint URL, else false"),
         "Whether the bucket is in the path and not in the host name.");
+    CHECKSUMS = Setting::new("S3_CHECKSUMS", Default::Value("sha256"),
+        "What guards bytes on their way, with s3 and ibm_cos: sha256, md5 or none. Not every store knows all of them; \
+         artifactd check says which ones do.");
     SSE = Setting::new("S3_SSE_ALGORITHM", Default::Described("as the bucket is configured"),
         "Encryption at rest to ask for, with s3: AES256 or aws:kms.");
     KMS_KEY = Setting::new("S3_SSE_KMS_KEY_ID", Default::Described("the account's default key"),

@@ -4,8 +4,8 @@ use super::super::parse::{self, Expected, ServiceUrl};
 use super::super::setting::Setting;
 use super::super::values::{Reported, Values};
 use super::{
-    ACCESS_KEY, BUCKET, COS_ACCESS_KEY, COS_ENDPOINT, COS_SECRET_KEY, ENDPOINT, KMS_KEY, PATH_STYLE, PUBLIC_ENDPOINT,
-    REGION, SECRET_KEY, SESSION_TOKEN, SSE,
+    ACCESS_KEY, BUCKET, CHECKSUMS, COS_ACCESS_KEY, COS_ENDPOINT, COS_SECRET_KEY, ENDPOINT, KMS_KEY, PATH_STYLE,
+    PUBLIC_ENDPOINT, REGION, SECRET_KEY, SESSION_TOKEN, SSE,
 };
 use crate::secret::Secret;
 
@@ -29,6 +29,19 @@ pub struct S3Config {
     pub credentials: Option<S3Credentials>,
     /// Encryption at rest to ask for; `None`: as the bucket is configured.
     pub encryption: Option<S3Encryption>,
+    /// What guards bytes on their way.
+    pub checksums: S3Checksums,
+}
+
+/// Checksums that are sent along with bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum S3Checksums {
+    /// `x-amz-checksum-sha256`.
+    Sha256,
+    /// `Content-MD5`.
+    Md5,
+    /// None.
+    None,
 }
 
 /// Keys of an S3 account.
@@ -91,6 +104,7 @@ impl S3Config {
         };
         let public_endpoint = values.optional(&PUBLIC_ENDPOINT, store_url);
         let path_style = values.or(&PATH_STYLE, parse::boolean, if elsewhere { "true" } else { "false" });
+        let checksums = values.required(&CHECKSUMS, checksums);
         Ok(Self {
             bucket: bucket?,
             region: region?,
@@ -99,6 +113,7 @@ impl S3Config {
             force_path_style: path_style?,
             credentials: None,
             encryption: None,
+            checksums: checksums?,
         })
     }
 
@@ -170,6 +185,15 @@ fn store_url(text: &str) -> Result<ServiceUrl, Expected> {
     let url = parse::http_url(text)?;
     let has_user = !url.expose().username().is_empty() || url.expose().password().is_some();
     if has_user { Err("a URL without user and password") } else { Ok(url) }
+}
+
+fn checksums(text: &str) -> Result<S3Checksums, Expected> {
+    match text {
+        "sha256" => Ok(S3Checksums::Sha256),
+        "md5" => Ok(S3Checksums::Md5),
+        "none" => Ok(S3Checksums::None),
+        _ => Err("sha256, md5 or none"),
+    }
 }
 
 fn algorithm(text: &str) -> Result<Algorithm, Expected> {

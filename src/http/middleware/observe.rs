@@ -35,6 +35,9 @@ pub(in crate::http) async fn observe(State(metrics): State<Metrics>, request: Re
     }
     let took = started.elapsed();
     metrics.answered(&method, &route, response.status(), took);
+    if let Some(fault) = response.extensions().get() {
+        metrics.failed(fault);
+    }
     let status = response.status().as_u16();
     let milliseconds = took.as_secs_f64() * 1000.0;
     let cause = response.extensions().get::<LoggedCause>().map(|cause| cause.0.as_ref());

@@ -3,6 +3,8 @@
 //! The server, or something on the way to it, may have closed a connection since its last use. A read
 //! is simply sent again then, over another connection. A change may not run twice, so it is sent only
 //! over one that has just answered a ping.
+//!
+//! All of that together has one deadline. A server that hangs is as good as one that is away.
 
 use std::time::{Duration, Instant};
 
@@ -17,6 +19,7 @@ use tokio::time::timeout;
 use super::NAME;
 use super::scripts::Script;
 use crate::fault::{Cause, Fault, FaultKind, Fullness};
+use crate::patience::{Late, within};
 
 /// Enough to keep one Redis busy, and few enough for many instances of the service to share it.
 const CONNECTIONS: usize = 32;
@@ -35,6 +38,7 @@ const TRUSTED_FOR: Duration = Duration::from_secs(1);
 /// Lends connections.
 pub(super) struct Connector {
     pool: Pool<Manager>,
+    /// For an operation as a whole.
     deadline: Duration,
     fullness: Fullness,
 }
@@ -64,15 +68,17 @@ impl managed::Manager for Manager {
 }
 
 impl Connector {
-    /// Reads the URL. Neither this nor an error's text repeats it: it may hold a password.
+    /// Reads the URL. Neither this nor an error's text repeats it: it may hold a password. Every operation has an
+    /// outcome within `deadline`.
     pub(super) fn new(url: &str, deadline: Duration) -> Result<Self, Fault> {
         const OPERATION: &str = "reading the URL";
         let info = url.into_connection_info().map_err(|error| fault(OPERATION, error))?;
         if matches!(info.addr(), ConnectionAddr::TcpTls { .. }) {
             choose_crypto_provider();
         }
-        let config =
-            AsyncConnectionConfig::new().set_connection_timeout(Some(deadline)).set_response_timeout(Some(deadline));
+        // Half of it, so that an answer that does not come spoils its connection before the operation is over.
+        let step = Some(deadline / 2);
+        let config = AsyncConnectionConfig::new().set_connection_timeout(step).set_response_timeout(step);
         let manager =
             deadpool_redis::Manager::new_with_config(info, config).map_err(|error| fault(OPERATION, error))?;
         // The last one back goes out first: what is in use stays trusted, the others rest.
@@ -96,6 +102,10 @@ impl Connector {
         if commands.is_empty() {
             return from_redis_value(Value::Array(Vec::new())).map_err(|error| fault(operation, error.into()));
         }
+        within(self.deadline, (NAME, operation), self.run_and_again(operation, commands)).await
+    }
+
+    async fn run_and_again<T: FromRedisValue>(&self, operation: &'static str, commands: &Pipeline) -> Result<T, Fault> {
         let mut link = self.lend(operation, TRUSTED_FOR).await?;
         let mut reply = self.send(&mut link, commands).await;
         if reply.as_ref().is_err_and(RedisError::is_connection_dropped) {
@@ -103,11 +113,21 @@ impl Connector {
             link = self.lend(operation, Duration::ZERO).await?;
             reply = self.send(&mut link, commands).await;
         }
-        reply.map_err(|error| fault(operation, error))
+        reply.map_err(|error| self.fault(operation, error))
     }
 
     /// Runs a script, once.
     pub(super) async fn run_script(
+        &self,
+        operation: &'static str,
+        script: &Script,
+        keys: &[&str],
+        args: &[&[u8]],
+    ) -> Result<i64, Fault> {
+        within(self.deadline, (NAME, operation), self.run_once(operation, script, keys, args)).await
+    }
+
+    async fn run_once(
         &self,
         operation: &'static str,
         script: &Script,
@@ -125,7 +145,7 @@ impl Connector {
             commands.add_command(script.by_source(keys, args));
             reply = self.send(&mut link, &commands).await;
         }
-        let (value,): (i64,) = reply.map_err(|error| self.fullness.noting(fault(operation, error)))?;
+        let (value,): (i64,) = reply.map_err(|error| self.fault(operation, error))?;
         Ok(value)
     }
 
@@ -140,11 +160,12 @@ impl Connector {
                 }
             }
         };
-        match timeout(self.deadline, lend).await {
+        match timeout(self.step(), lend).await {
             Ok(Ok(link)) => Ok(link),
-            Ok(Err(PoolError::Backend(error))) => Err(fault(operation, error)),
+            Ok(Err(PoolError::Backend(error))) => Err(self.fault(operation, error)),
             Ok(Err(error)) => Err(Fault::broken(NAME, operation, error)),
-            Err(_) => Err(Fault::unavailable(NAME, operation, NoConnection(self.deadline))),
+            // The pool is exhausted, or the server neither accepts nor refuses.
+            Err(_) => Err(Fault::unavailable(NAME, operation, Late)),
         }
     }
 
@@ -152,7 +173,7 @@ impl Connector {
     async fn ping(&self, link: &mut Link) -> bool {
         let mut ping = Pipeline::new();
         ping.add_command(cmd("PING"));
-        let answers = matches!(timeout(self.deadline / 5, self.send::<()>(link, &ping)).await, Ok(Ok(())));
+        let answers = matches!(timeout(self.deadline / 10, self.send::<()>(link, &ping)).await, Ok(Ok(())));
         if !answers {
             self.give_up(link);
         }
@@ -166,6 +187,18 @@ impl Connector {
             _ => link.answered_at = Instant::now(),
         }
         reply
+    }
+
+    /// The time for one of the steps of an operation: to get a connection, to get an answer.
+    fn step(&self) -> Duration {
+        self.deadline / 2
+    }
+
+    fn fault(&self, operation: &'static str, error: RedisError) -> Fault {
+        if error.is_timeout() {
+            return Fault::unavailable(NAME, operation, Late);
+        }
+        self.fullness.noting(fault(operation, error))
     }
 
     /// Sees to it that this connection is not used again, nor any that now waits for its use: what broke
@@ -221,11 +254,6 @@ fn code_of(error: &ServerError) -> &str {
     let inner = error.details().and_then(|details| details.split_once(": -")?.1.split_whitespace().next());
     inner.filter(|_| error.code() == "ERR").unwrap_or(error.code())
 }
-
-/// The pool is exhausted, or the server neither accepts nor refuses.
-#[derive(Debug, thiserror::Error)]
-#[error("no connection to Redis within {0:?}")]
-struct NoConnection(Duration);
 
 #[cfg(test)]
 mod tests {

@@ -39,8 +39,8 @@ use crate::fault::Fault;
 
 const NAME: &str = "redis";
 
-/// How long the server may take to connect, and to answer.
-const DEADLINE: Duration = Duration::from_secs(5);
+/// How long an operation may take, unless another time is given.
+const DEADLINE: Duration = Duration::from_secs(10);
 
 /// Records in a Redis server.
 pub struct RedisMetadata {
@@ -52,9 +52,14 @@ impl RedisMetadata {
     /// Prepares for the server at `url` (`redis://` or, with TLS, `rediss://`), with keys that begin
     /// with `prefix`. Connections are made when they are needed: this succeeds while the server is down.
     pub fn connect(url: &str, prefix: &str) -> Result<Self, Fault> {
+        Self::connect_within(url, prefix, DEADLINE)
+    }
+
+    /// The same, where every operation has an outcome within `deadline`.
+    pub fn connect_within(url: &str, prefix: &str, deadline: Duration) -> Result<Self, Fault> {
         let braces = Invalid::new("the prefix must not contain braces");
         let keys = Keys::new(prefix).ok_or_else(|| Fault::broken(NAME, "reading the prefix", braces))?;
-        Ok(Self { connector: Connector::new(url, DEADLINE)?, keys })
+        Ok(Self { connector: Connector::new(url, deadline)?, keys })
     }
 }
 

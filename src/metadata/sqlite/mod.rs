@@ -13,6 +13,7 @@ mod upgrade;
 
 use std::hash::Hash;
 use std::path::Path;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
@@ -54,6 +55,11 @@ impl SqliteMetadata {
     pub fn open(path: &Path) -> Result<Self, Fault> {
         let database = Database::open(NAME, path, MIGRATIONS)?;
         Ok(Self { database, artifacts: Recent::new(RECENT_ARTIFACTS), sessions: Recent::new(RECENT_SESSIONS) })
+    }
+
+    /// The same, which answers within `deadline` or not at all.
+    pub fn within(self, deadline: Duration) -> Self {
+        Self { database: self.database.within(deadline), ..self }
     }
 
     /// Runs a job that changes what may be kept in memory.

@@ -64,6 +64,9 @@ fn check_order(listed: &[CompletedPart]) -> Result<(), Error> {
 
 fn check_sizes(parts: &[Part], part_size: Option<u64>) -> Result<(), Error> {
     let Some((last, others)) = parts.split_last() else { return Ok(()) };
+    if let Some(Part { number, .. }) = parts.iter().find(|part| part.bytes == 0) {
+        return Err(invalid(format!("must not be empty: part {number} is")));
+    }
     for Part { number, bytes, .. } in others {
         match part_size {
             Some(size) if *bytes != size => {
@@ -143,6 +146,7 @@ mod tests {
             refusal(&[(1, "other"), (2, "etag-2"), (3, "etag-3")], &there, None).contains("part 1 has arrived with")
         );
         assert!(refusal(&THREE, &[(1, FULL), (2, FULL - 1), (3, 1)], None).contains("part 2 has 5242879"));
+        assert!(refusal(&THREE, &[(1, FULL), (2, FULL), (3, 0)], None).contains("must not be empty: part 3"));
     }
 
     #[test]

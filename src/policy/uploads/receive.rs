@@ -26,6 +26,11 @@ struct Arrived {
     utf8: bool,
 }
 
+/// Not every store takes one, so none does.
+fn empty_part() -> Error {
+    Error::invalid("body", "must not be empty: a part has at least one byte".to_owned())
+}
+
 impl Service {
     /// Takes in all the bytes of an upload or, with a number, those of a part. `content_type` is what they were
     /// sent as.
@@ -59,7 +64,14 @@ impl Service {
         if incoming.length.is_some_and(|length| length > limit) {
             return Err(BodyError::TooLarge { limit }.into());
         }
+        if number.is_some() && incoming.length == Some(0) {
+            return Err(empty_part());
+        }
         let written = arriving.write(upload.mime(), incoming, limit).await?;
+        if number.is_some() && written.bytes == 0 {
+            arriving.discard().await;
+            return Err(empty_part());
+        }
         let content_length = Some(written.bytes);
         let options = PutOptions { content_type: upload.mime().clone(), content_length, ..PutOptions::default() };
         let number = number.unwrap_or(PartNumber::FIRST);

@@ -78,6 +78,12 @@ pub(super) async fn prefixed() -> Subject {
     Subject { storage: Arc::new(Prefixed::new(Arc::clone(&beside.storage), &prefix)), ..beside }
 }
 
+/// A store within a deadline, which it keeps.
+pub(super) async fn punctual() -> Subject {
+    let inner = filesystem().await;
+    Subject { storage: Arc::new(Punctual::new(Arc::clone(&inner.storage), Duration::from_secs(60))), ..inner }
+}
+
 pub(super) async fn s3() -> Subject {
     let storage = crate::storage::s3::tests::connect().await;
     let sandbox = sandbox();

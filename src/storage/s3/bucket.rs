@@ -7,7 +7,9 @@ use std::error::Error;
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{BuildError, ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::get_bucket_lifecycle_configuration::GetBucketLifecycleConfigurationOutput;
-use aws_sdk_s3::operation::put_bucket_lifecycle_configuration::builders::PutBucketLifecycleConfigurationFluentBuilder;
+use aws_sdk_s3::operation::put_bucket_lifecycle_configuration::{
+    PutBucketLifecycleConfigurationError, PutBucketLifecycleConfigurationOutput,
+};
 use aws_sdk_s3::types::{
     AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, CorsConfiguration, CorsRule,
     CreateBucketConfiguration, ExpirationStatus, LifecycleExpiration, LifecycleRule, LifecycleRuleFilter,
@@ -29,6 +31,9 @@ const EXPOSED_HEADERS: [&str; 6] =
     ["ETag", "x-amz-checksum-sha256", "Content-Length", "Content-Range", "Content-Disposition", "Accept-Ranges"];
 /// The region that S3 does not want to be told.
 const DEFAULT_REGION: &str = "us-east-1";
+
+type LifecycleAnswer =
+    Result<PutBucketLifecycleConfigurationOutput, SdkError<PutBucketLifecycleConfigurationError, HttpResponse>>;
 
 const CORS: &str = "setting the CORS rules";
 const LIFECYCLE: &str = "setting the lifecycle rules";
@@ -100,6 +105,8 @@ impl S3Storage {
         let rules = CorsConfiguration::builder().set_cors_rules(Some(rules)).build();
         let rules = rules.map_err(|error| self.malformed(CORS, error))?;
         let request = self.client.put_bucket_cors().bucket(&self.bucket).cors_configuration(rules);
+        let checksums = self.checksums;
+        let request = request.customize().mutate_request(move |request| checksums.guard(request));
         self.applied(CORS, request.send().await)
     }
 
@@ -119,30 +126,33 @@ impl S3Storage {
         let Some(rules) = part.replaced(there.rules(), ours, LifecycleRule::id, same) else {
             return Ok((Applied::Unchanged, Applied::Unchanged));
         };
-        let written = self.lifecycle_request(&there, rules)?.send().await;
+        let written = self.put_lifecycle(&there, rules).await?;
         if !is_refused(&written) {
             let applied = self.applied(LIFECYCLE, written)?;
             return Ok((applied, applied));
         }
         // Not every store can be told to abort uploads: MinIO does so by itself.
         let applied = match part.replaced(there.rules(), vec![expire], LifecycleRule::id, same) {
-            Some(rules) => self.applied(LIFECYCLE, self.lifecycle_request(&there, rules)?.send().await)?,
+            Some(rules) => self.applied(LIFECYCLE, self.put_lifecycle(&there, rules).await?)?,
             None => Applied::Unchanged,
         };
         Ok((Applied::NotSupported, applied))
     }
 
-    fn lifecycle_request(
+    /// What the store says to these rules.
+    async fn put_lifecycle(
         &self,
         there: &GetBucketLifecycleConfigurationOutput,
         rules: Vec<LifecycleRule>,
-    ) -> Result<PutBucketLifecycleConfigurationFluentBuilder, Fault> {
+    ) -> Result<LifecycleAnswer, Fault> {
         let rules = BucketLifecycleConfiguration::builder().set_rules(Some(rules)).build();
         let request = self.client.put_bucket_lifecycle_configuration().bucket(&self.bucket);
-        Ok(request
+        let request = request
             .lifecycle_configuration(rules.map_err(|error| self.malformed(LIFECYCLE, error))?)
             // What others have set for all rules would be reset without it.
-            .set_transition_default_minimum_object_size(there.transition_default_minimum_object_size.clone()))
+            .set_transition_default_minimum_object_size(there.transition_default_minimum_object_size.clone());
+        let checksums = self.checksums;
+        Ok(request.customize().mutate_request(move |request| checksums.guard(request)).send().await)
     }
 
     fn applied<T, E>(

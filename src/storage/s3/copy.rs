@@ -6,8 +6,8 @@ use std::sync::Arc;
 use aws_sdk_s3::types::{CompletedPart, MetadataDirective};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use super::S3Storage;
 use super::upload::{Target, Upload};
-use super::{S3Storage, patient};
 use crate::fault::Fault;
 use crate::storage::{Key, ObjectInfo, PutOptions, Storage};
 
@@ -38,7 +38,7 @@ pub(super) async fn copy(s3: &S3Storage, from: &Key, to: &Key, options: &PutOpti
         .set_server_side_encryption(encryption)
         .set_ssekms_key_id(kms_key)
         .customize()
-        .config_override(patient());
+        .config_override(s3.copying(source.bytes));
     Ok(s3.existing("copying", request.send().await)?.is_some())
 }
 
@@ -95,7 +95,7 @@ async fn copy_part(
         .set_copy_source_if_match(source.etag.as_ref().map(|etag| format!("\"{etag}\"")))
         .copy_source_range(format!("bytes={}-{}", range.start, range.end - 1))
         .customize()
-        .config_override(patient());
+        .config_override(s3.copying(range.end - range.start));
     let output = request.send().await.map_err(|error| s3.fault("copying", error))?;
     let etag = output.copy_part_result.and_then(|part| part.e_tag);
     Ok(CompletedPart::builder().part_number(number).set_e_tag(etag).build())

@@ -67,8 +67,9 @@ impl Direct for S3Storage {
     }
 
     async fn inspect(&self, key: &Key) -> Result<Option<Inspected>, Fault> {
-        let request = self.client.head_object().bucket(&self.bucket).key(key.as_str());
-        let found = self.existing("looking up", request.checksum_mode(ChecksumMode::Enabled).send().await)?;
+        let mode = self.checksums.are_sha256().then_some(ChecksumMode::Enabled);
+        let request = self.client.head_object().bucket(&self.bucket).key(key.as_str()).set_checksum_mode(mode);
+        let found = self.existing("looking up", request.send().await)?;
         Ok(found.map(|head| {
             // A composite one is a digest of the digests of parts.
             let is_whole = head.checksum_type() != Some(&ChecksumType::Composite);

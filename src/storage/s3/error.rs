@@ -7,17 +7,20 @@ use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
 use super::S3Storage;
+use super::elsewhere::Elsewhere;
 use crate::fault::{Fault, FaultKind};
+use crate::patience::Late;
 
 /// What stores such as Ceph and MinIO say, with different statuses, when a disk, a bucket or an account has no room.
 const FULL: &[&str] = &["InsufficientStorage", "QuotaExceeded", "XMinioAdminBucketQuotaExceeded", "XMinioStorageFull"];
 
 /// S3 said no. Its message comes from the server and is left out: some name the access key in it.
 #[derive(Debug, thiserror::Error)]
-#[error("S3 answered {status} {code}")]
+#[error("S3 answered {status} {code}{elsewhere}")]
 struct Refused {
     status: u16,
     code: String,
+    elsewhere: Elsewhere,
 }
 
 impl S3Storage {
@@ -45,8 +48,10 @@ impl S3Storage {
         let source = match (&error, status(&error)) {
             (SdkError::ServiceError(refusal), Some(status)) => {
                 let code = refusal.err().code().unwrap_or("without a code").to_owned();
-                Refused { status, code }.into()
+                let elsewhere = Elsewhere::of(&error, status, &code);
+                Refused { status, code, elsewhere }.into()
             }
+            (SdkError::TimeoutError(_), _) => Late.into(),
             _ => error.into(),
         };
         self.fullness.noting(Fault { provider: self.provider, operation, kind, source })
@@ -66,7 +71,8 @@ fn kind<E: ProvideErrorMetadata + Error + 'static>(error: &SdkError<E, HttpRespo
             if status(error) == Some(507) || refusal.err().code().is_some_and(|code| FULL.contains(&code)) {
                 return FaultKind::Full;
             }
-            let busy = matches!(status(error), Some(429 | 500..));
+            // With 307 the name of a new bucket is not known everywhere yet.
+            let busy = matches!(status(error), Some(307 | 429 | 500..));
             // Some come with another status, or with 200 when they happen late.
             let says_so = matches!(refusal.err().code(), Some("SlowDown" | "InternalError" | "RequestTimeout"));
             if busy || says_so { FaultKind::Unavailable } else { FaultKind::Broken }

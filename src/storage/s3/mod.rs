@@ -1,12 +1,15 @@
 //! Bytes in an S3 bucket: AWS and whatever speaks its protocol.
 //!
 //! Only what all such stores do is relied upon: no conditional writes, no checksums but those that this
-//! module computes, and no server-side encryption unless configured.
+//! module computes, and no server-side encryption unless configured. Requests are sent again, up to two times and
+//! after a random pause, when they were late or the store asks for it: all of them may come twice.
 
 mod body;
 mod bucket;
+mod checksums;
 mod copy;
 mod direct;
+mod elsewhere;
 mod error;
 mod multipart;
 mod presign;
@@ -34,17 +37,16 @@ use aws_sdk_s3::types::{Object, ServerSideEncryption};
 use futures::{StreamExt, stream};
 
 pub use self::bucket::{ABANDONED_AFTER_DAYS, Applied, BucketSetup};
+pub use self::checksums::Checksums;
 use super::{Body, ByteStream, Direct, Key, ObjectInfo, PutError, PutOptions, Storage, Stored};
 use crate::domain::time::Timestamp;
 use crate::fault::{Fault, Fullness};
+use crate::patience::Patience;
 use crate::secret::Secret;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a request may remain without an answer. What carries or moves many bytes takes longer.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
-const LONG_ANSWER_TIMEOUT: Duration = Duration::from_secs(15 * 60);
-/// How long a transfer may stand still.
-const STALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// What a store moves in a second by itself, when it copies.
+const COPIED_BYTES_PER_SECOND: u64 = 8 * 1024 * 1024;
 /// The most objects that S3 lists at a time.
 const PAGE: usize = 1000;
 
@@ -67,6 +69,10 @@ pub struct S3Options {
     pub credentials: Option<AccessKey>,
     /// How the server is to encrypt what it stores, unless its default will do.
     pub sse: Option<Sse>,
+    /// What guards the bytes on their way into the store.
+    pub checksums: Checksums,
+    /// How long the store may take to answer, and a transfer stand still.
+    pub patience: Patience,
 }
 
 /// An access key. It is not printed.
@@ -108,6 +114,8 @@ pub struct S3Storage {
     bucket: String,
     sse: Option<Sse>,
     fullness: Arc<Fullness>,
+    checksums: Checksums,
+    patience: Patience,
 }
 
 impl S3Storage {
@@ -119,7 +127,7 @@ impl S3Storage {
         }
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .retry_config(RetryConfig::standard())
-            .timeout_config(timeouts(ANSWER_TIMEOUT));
+            .timeout_config(timeouts(options.patience.answer(), Duration::ZERO));
         if let Some(region) = options.region {
             loader = loader.region(Region::new(region));
         }
@@ -128,7 +136,7 @@ impl S3Storage {
             let credentials = Credentials::new(id, secret.expose(), session_token, None, "configuration");
             loader = loader.credentials_provider(credentials);
         }
-        let stalls = StalledStreamProtectionConfig::enabled().grace_period(STALL_TIMEOUT).build();
+        let stalls = StalledStreamProtectionConfig::enabled().grace_period(options.patience.answer()).build();
         let mut config = aws_sdk_s3::config::Builder::from(&loader.load().await)
             .force_path_style(options.force_path_style)
             .stalled_stream_protection(stalls)
@@ -144,14 +152,8 @@ impl S3Storage {
             Some(url) => Client::from_conf(config.endpoint_url(folder(url)).build()),
             None => client.clone(),
         };
-        Ok(Self {
-            provider: options.provider,
-            client,
-            signer,
-            bucket: options.bucket,
-            sse: options.sse,
-            fullness: Arc::default(),
-        })
+        let S3Options { provider, bucket, sse, checksums, patience, .. } = options;
+        Ok(Self { provider, client, signer, bucket, sse, fullness: Arc::default(), checksums, patience })
     }
 
     /// The name of the bucket.
@@ -177,13 +179,31 @@ fn folder(mut url: String) -> String {
     url
 }
 
-fn timeouts(answer: Duration) -> TimeoutConfig {
-    TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(answer).build()
+/// An operation may take `answer` and `more`. Half of the first is left for another attempt: a connection may
+/// have died without a sign.
+fn timeouts(answer: Duration, more: Duration) -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT.min(answer / 2))
+        .operation_attempt_timeout(answer / 2 + more)
+        .operation_timeout(answer + more)
+        .build()
 }
 
-/// For requests whose answer takes as long as the bytes take to be sent or moved.
-fn patient() -> aws_sdk_s3::config::Builder {
-    aws_sdk_s3::config::Builder::new().timeout_config(timeouts(LONG_ANSWER_TIMEOUT))
+impl S3Storage {
+    /// For a request that may take longer than others, by so much.
+    fn longer_by(&self, more: Duration) -> aws_sdk_s3::config::Builder {
+        aws_sdk_s3::config::Builder::new().timeout_config(timeouts(self.patience.answer(), more))
+    }
+
+    /// For a request that carries so many bytes.
+    fn carrying(&self, bytes: usize) -> aws_sdk_s3::config::Builder {
+        self.longer_by(self.patience.to_move(bytes as u64))
+    }
+
+    /// For a request that has the store copy so many bytes.
+    fn copying(&self, bytes: u64) -> aws_sdk_s3::config::Builder {
+        self.longer_by(Patience::new(Duration::ZERO, COPIED_BYTES_PER_SECOND).to_move(bytes))
+    }
 }
 
 #[async_trait]

@@ -1,13 +1,19 @@
 //! Uploads in parts, request by request.
 
-use aws_sdk_s3::error::ProvideErrorMetadata;
-use aws_sdk_s3::operation::complete_multipart_upload::builders::CompleteMultipartUploadFluentBuilder;
+use std::time::Duration;
+
+use aws_sdk_s3::config::http::HttpResponse;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::operation::complete_multipart_upload::{CompleteMultipartUploadError, CompleteMultipartUploadOutput};
 use aws_sdk_s3::types::{self, CompletedMultipartUpload, CompletedPart};
 
-use super::{S3Storage, patient, stored_at, unquoted};
+use super::{S3Storage, stored_at, unquoted};
 use crate::domain::part::{MAX_PARTS, PartNumber};
 use crate::fault::Fault;
 use crate::storage::{Completed, Key, MultipartUpload, Part, PutOptions, Stored};
+
+/// What the store may take for each part when it joins them: AWS needs minutes for thousands.
+const JOINING_A_PART: Duration = Duration::from_millis(100);
 
 pub(super) async fn create(s3: &S3Storage, key: &Key, options: &PutOptions) -> Result<MultipartUpload, Fault> {
     let (encryption, kms_key) = s3.encryption();
@@ -26,17 +32,20 @@ pub(super) async fn create(s3: &S3Storage, key: &Key, options: &PutOptions) -> R
     }
 }
 
-pub(super) fn completion(
+pub(super) async fn join(
     s3: &S3Storage,
     upload: &MultipartUpload,
     parts: Vec<CompletedPart>,
-) -> CompleteMultipartUploadFluentBuilder {
-    s3.client
+) -> Result<CompleteMultipartUploadOutput, SdkError<CompleteMultipartUploadError, HttpResponse>> {
+    let more = JOINING_A_PART.saturating_mul(u32::try_from(parts.len()).unwrap_or(u32::MAX));
+    let request = s3
+        .client
         .complete_multipart_upload()
         .bucket(&s3.bucket)
         .key(upload.key.as_str())
         .upload_id(&upload.id)
-        .multipart_upload(CompletedMultipartUpload::builder().set_parts(Some(parts)).build())
+        .multipart_upload(CompletedMultipartUpload::builder().set_parts(Some(parts)).build());
+    request.customize().config_override(s3.longer_by(more)).send().await
 }
 
 pub(super) async fn complete(s3: &S3Storage, upload: &MultipartUpload, parts: &[Part]) -> Result<Completed, Fault> {
@@ -48,8 +57,7 @@ pub(super) async fn complete(s3: &S3Storage, upload: &MultipartUpload, parts: &[
         let etag = format!("\"{}\"", part.etag);
         CompletedPart::builder().part_number(part.number.into()).e_tag(etag).build()
     });
-    let request = completion(s3, upload, parts.collect());
-    match request.customize().config_override(patient()).send().await {
+    match join(s3, upload, parts.collect()).await {
         Ok(output) => Ok(Completed::Done(Stored { etag: output.e_tag.as_deref().map(unquoted) })),
         // The code counts and not the status: what goes wrong late comes with 200.
         Err(error) => match error.code() {

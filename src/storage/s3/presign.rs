@@ -29,7 +29,7 @@ pub(super) fn put(s3: &S3Storage, key: &Key, constraints: &PutConstraints) -> Pu
         .key(key.as_str())
         .set_content_type(constraints.content_type.as_ref().map(ToString::to_string))
         .set_content_length(constraints.bytes.map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX)))
-        .set_checksum_sha256(constraints.sha256.map(|digest| digest.to_base64()))
+        .set_checksum_sha256(constraints.sha256.filter(|_| s3.checksums.are_sha256()).map(|digest| digest.to_base64()))
         .set_server_side_encryption(encryption)
         .set_ssekms_key_id(kms_key)
 }

@@ -6,8 +6,7 @@ use bytes::Bytes;
 
 use super::body::request_body;
 use super::upload::Upload;
-use super::{S3Storage, patient, unquoted};
-use crate::domain::digest::Sha256Hasher;
+use super::{S3Storage, unquoted};
 use crate::domain::part;
 use crate::fault::Fault;
 use crate::storage::batch::{Batch, Batches};
@@ -70,12 +69,7 @@ fn part_bytes(number: u64, length: Option<u64>) -> usize {
 }
 
 async fn put_object(s3: &S3Storage, key: &Key, batch: Batch, options: &PutOptions) -> Result<Stored, Fault> {
-    let content_length = batch.bytes as i64;
-    let chunks: Arc<[Bytes]> = batch.chunks.into();
-    let checksum = match options.sha256.get() {
-        Some(digest) => digest.to_base64(),
-        None => checksum(s3.provider, Arc::clone(&chunks)).await?,
-    };
+    let (bytes, chunks): (_, Arc<[Bytes]>) = (batch.bytes, batch.chunks.into());
     let (encryption, kms_key) = s3.encryption();
     let request = s3
         .client
@@ -83,27 +77,18 @@ async fn put_object(s3: &S3Storage, key: &Key, batch: Batch, options: &PutOption
         .bucket(&s3.bucket)
         .key(key.as_str())
         .content_type(options.content_type.as_str())
-        .content_length(content_length)
+        .content_length(bytes as i64)
         .set_server_side_encryption(encryption)
         .set_ssekms_key_id(kms_key)
-        .checksum_sha256(checksum)
+        .set_checksum_sha256(s3.sha256(&chunks, options.sha256.get()).await?)
+        .set_content_md5(s3.md5(&chunks).await?)
         .body(request_body(chunks))
         .customize()
         // The checksum protects the bytes, so signing them too would only hash them once more.
         .disable_payload_signing()
-        .config_override(patient());
+        .config_override(s3.carrying(bytes));
     let output = request.send().await.map_err(|error| s3.fault("writing", error))?;
     Ok(Stored { etag: output.e_tag.as_deref().map(unquoted) })
-}
-
-/// The SHA-256 digest of some bytes, in base64. Hashing a whole part takes too long for an async thread.
-async fn checksum(provider: &'static str, chunks: Arc<[Bytes]>) -> Result<String, Fault> {
-    let hash = move || {
-        let mut hasher = Sha256Hasher::default();
-        chunks.iter().for_each(|chunk| hasher.update(chunk));
-        hasher.finish().to_base64()
-    };
-    tokio::task::spawn_blocking(hash).await.map_err(|panicked| Fault::broken(provider, "hashing", panicked))
 }
 
 #[cfg(test)]

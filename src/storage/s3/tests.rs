@@ -1,6 +1,7 @@
 //! What only S3 does. The server is that of `scripts/with-services`.
 
 mod bucket;
+mod differences;
 mod direct;
 mod full;
 mod scripted;
@@ -30,6 +31,8 @@ pub(in crate::storage) fn options() -> S3Options {
             session_token: None,
         }),
         sse: None,
+        checksums: Checksums::Sha256,
+        patience: Patience::new(Duration::from_secs(30), 1024 * 1024),
     }
 }
 

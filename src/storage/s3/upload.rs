@@ -1,14 +1,21 @@
 //! A multipart upload that is either completed or aborted, whatever becomes of its future.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use aws_sdk_s3::types::CompletedPart;
+use bytes::Bytes;
 use tokio::runtime::Handle;
 use tokio::task::{JoinError, JoinHandle, JoinSet};
 
 use super::body::request_body;
-use super::{S3Storage, multipart, patient, unquoted};
+use super::{S3Storage, multipart, unquoted};
 use crate::fault::{Chain, Fault};
 use crate::storage::batch::Batch;
 use crate::storage::{Key, MultipartUpload, PutOptions, Stored};
+
+/// How long the caller waits for parts to be removed.
+const ABORTING: Duration = Duration::from_secs(2);
 
 /// An upload in progress. When dropped before it is completed, it is aborted in the background.
 pub(super) struct Upload {
@@ -74,17 +81,17 @@ impl Upload {
         let mut parts = std::mem::take(&mut self.sent);
         parts.sort_by_key(|part| part.part_number);
         let Target { s3, upload } = &self.target;
-        let request = multipart::completion(s3, upload, parts).customize().config_override(patient());
-        let output = request.send().await.map_err(|error| s3.fault("completing an upload", error))?;
+        let joined = multipart::join(s3, upload, parts).await;
+        let output = joined.map_err(|error| s3.fault("completing an upload", error))?;
         self.is_over = true;
         Ok(Stored { etag: output.e_tag.as_deref().map(unquoted) })
     }
 
-    /// Removes all parts. What goes wrong is only logged: there is an error already, and a lifecycle
-    /// rule of the bucket removes what stays.
+    /// Removes all parts, if need be in the background. What goes wrong is only logged: there is an error
+    /// already, and a lifecycle rule of the bucket removes what stays.
     pub(super) async fn abort(&mut self) {
         if let Some(aborting) = self.start_aborting() {
-            let _ = aborting.await;
+            let _ = tokio::time::timeout(ABORTING, aborting).await;
         }
     }
 
@@ -110,21 +117,23 @@ impl Drop for Upload {
 
 impl Target {
     async fn upload_part(self, number: i32, batch: Batch) -> Result<CompletedPart, Fault> {
-        let request = self
-            .s3
+        let Self { s3, upload } = &self;
+        let (bytes, chunks): (_, Arc<[Bytes]>) = (batch.bytes, batch.chunks.into());
+        let request = s3
             .client
             .upload_part()
-            .bucket(&self.s3.bucket)
-            .key(self.upload.key.as_str())
-            .upload_id(&self.upload.id)
+            .bucket(&s3.bucket)
+            .key(upload.key.as_str())
+            .upload_id(&upload.id)
             .part_number(number)
-            .content_length(batch.bytes as i64)
-            .body(request_body(batch.chunks.into()))
+            .content_length(bytes as i64)
+            .set_content_md5(s3.md5(&chunks).await?)
+            .body(request_body(chunks))
             .customize()
-            // No checksum either: not all stores take one for a part. TLS protects it on its way.
+            // No other checksum either: not all stores take one for a part. TLS protects it on its way.
             .disable_payload_signing()
-            .config_override(patient());
-        let output = request.send().await.map_err(|error| self.s3.fault("writing", error))?;
+            .config_override(s3.carrying(bytes));
+        let output = request.send().await.map_err(|error| s3.fault("writing", error))?;
         Ok(CompletedPart::builder().part_number(number).set_e_tag(output.e_tag).build())
     }
 

@@ -17,6 +17,11 @@ pub(super) struct Scripted {
 impl Scripted {
     /// A store whose server gives these answers, one after the other.
     pub(super) async fn new(answers: impl IntoIterator<Item = Answer>) -> Self {
+        Self::with(options(), answers).await
+    }
+
+    /// The same with options of the test's own.
+    pub(super) async fn with(options: S3Options, answers: impl IntoIterator<Item = Answer>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (sender, requests) = unbounded_channel();
@@ -30,7 +35,7 @@ impl Scripted {
                 socket.write_all(format!("{head}\r\n{body}").as_bytes()).await.unwrap();
             }
         });
-        let options = S3Options { endpoint_url: Some(url), ..options() };
+        let options = S3Options { endpoint_url: Some(url), ..options };
         Self { storage: S3Storage::connect(options).await.unwrap(), requests }
     }
 
@@ -41,18 +46,26 @@ impl Scripted {
 }
 
 async fn read_request(socket: &mut TcpStream) -> String {
-    let mut request = Vec::new();
-    loop {
-        let mut buffer = [0; 4096];
+    let (mut request, mut whole) = (Vec::new(), None);
+    while whole.is_none_or(|whole| request.len() < whole) {
+        let mut buffer = [0; 64 * 1024];
         let length = socket.read(&mut buffer).await.unwrap();
         assert_ne!(length, 0, "the request broke off");
         request.extend_from_slice(&buffer[..length]);
-        let text = String::from_utf8_lossy(&request);
-        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-        let head = head.to_lowercase();
-        let announced = head.lines().find_map(|line| line.strip_prefix("content-length: "));
-        if body.len() >= announced.map_or(0, |length| length.parse().unwrap()) {
-            return format!("{head}\r\n\r\n{body}");
+        if whole.is_none() {
+            whole = whole_length(&String::from_utf8_lossy(&request));
         }
     }
+    let text = String::from_utf8_lossy(&request);
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    format!("{}\r\n\r\n{body}", head.to_lowercase())
+}
+
+/// How long a request is, once its head has come.
+fn whole_length(text: &str) -> Option<usize> {
+    let (head, _) = text.split_once("\r\n\r\n")?;
+    let head_length = head.len() + 4;
+    let head = head.to_lowercase();
+    let announced = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+    Some(head_length + announced.map_or(0, |length| length.parse::<usize>().unwrap()))
 }

@@ -1,13 +1,15 @@
 //! The pairs of providers, opened for one test, and one for each scope.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use artifactd::domain::scope::Scope;
 use artifactd::metadata::{MemoryMetadata, MetadataStore, RedisMetadata, SqliteMetadata};
+use artifactd::patience::Patience;
 use artifactd::policy::Stores;
 use artifactd::storage::filesystem::FilesystemStorage;
 use artifactd::storage::memory::MemoryStorage;
-use artifactd::storage::s3::{AccessKey, S3Options, S3Storage};
+use artifactd::storage::s3::{AccessKey, Checksums, S3Options, S3Storage};
 use artifactd::storage::sqlite::SqliteStorage;
 use artifactd::storage::{Prefixed, Storage};
 use tempfile::TempDir;
@@ -138,6 +140,8 @@ fn s3_options() -> S3Options {
             session_token: None,
         }),
         sse: None,
+        checksums: Checksums::Sha256,
+        patience: Patience::new(Duration::from_secs(30), 1024 * 1024),
     }
 }
 

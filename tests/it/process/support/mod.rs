@@ -1,8 +1,10 @@
 //! Starts the program, watches it, and ends it.
 
 mod client;
+mod disk;
 mod output;
 mod process;
+mod proxy;
 mod services;
 mod setup;
 mod wire;
@@ -10,7 +12,9 @@ mod wire;
 use std::time::Duration;
 
 pub(crate) use self::client::{Answer, Client};
+pub(crate) use self::disk::Disk;
 pub(crate) use self::process::{Ended, Server};
+pub(crate) use self::proxy::Proxy;
 pub(crate) use self::services::{PrivateRedis, S3};
 pub(crate) use self::setup::{Pair, Setup};
 pub(crate) use self::wire::Wire;

@@ -105,6 +105,11 @@ impl PrivateRedis {
         self.process = Some(process);
     }
 
+    /// Sends it a signal, such as `STOP`.
+    pub(crate) fn signal(&self, name: &str) {
+        self.process.as_ref().unwrap().signal(name);
+    }
+
     /// Kills it as a crash would.
     pub(crate) fn kill(&mut self) {
         self.process.take().unwrap().kill();
