@@ -49,10 +49,12 @@ enum Action {
     Check,
     /// Remove what has expired, once
     Sweep {
-        /// Also remove bytes that no record points at, older than a day. Looks at every object. Never use it
-        /// when records were lost
+        /// Also look for bytes that no record points at, older than a day, and name them. Looks at every object
         #[arg(long)]
         orphans: bool,
+        /// Remove them, too. Never do that when records were lost
+        #[arg(long, requires = "orphans")]
+        yes: bool,
     },
     /// Prepare the bucket, with s3 and ibm_cos
     #[command(subcommand)]
@@ -110,7 +112,7 @@ pub fn run() -> ExitCode {
             Action::Serve => serve(&config, &log).await,
             Action::Token(arguments) => return token(&config, arguments),
             Action::Check => return check(&config).await,
-            Action::Sweep { orphans } => return sweep(&config, orphans).await,
+            Action::Sweep { orphans, yes } => return sweep(&config, orphans, yes).await,
             Action::Bucket(action) => return bucket::run(&config, action).await,
             Action::Healthcheck => return healthcheck(&config).await,
             Action::Openapi | Action::Env => Ok(()),
@@ -204,7 +206,7 @@ async fn check(config: &Config) -> ExitCode {
     if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-async fn sweep(config: &Config, orphans: bool) -> ExitCode {
+async fn sweep(config: &Config, orphans: bool, yes: bool) -> ExitCode {
     let service = match bootstrap::service(config).await {
         Ok(service) => service,
         Err(error) => return failed(&error),
@@ -219,9 +221,24 @@ async fn sweep(config: &Config, orphans: bool) -> ExitCode {
         swept.abandoned
     );
     if orphans {
-        match service.sweep_orphans(now).await {
-            Ok(count) => say!("removed {count} orphans"),
+        let found = match service.find_orphans(now, |key| say!("orphan {key}")).await {
+            Ok(found) => found,
             Err(error) => return failed(&error),
+        };
+        say!("{} of {} objects are orphans", found.orphans, found.objects);
+        if found.objects > 0 && found.known == 0 {
+            complain!(
+                "artifactd: the records know none of the bytes, so these are not the right records; nothing was removed"
+            );
+            return ExitCode::FAILURE;
+        }
+        match (yes, found.orphans) {
+            (_, 0) => {}
+            (false, _) => say!("nothing was removed; with --yes they are"),
+            (true, _) => match service.sweep_orphans(now).await {
+                Ok(count) => say!("removed {count} orphans"),
+                Err(error) => return failed(&error),
+            },
         }
     }
     if swept.failures == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -47,6 +47,17 @@ pub struct Swept {
     pub failures: u64,
 }
 
+/// Bytes, and what the records know of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Orphans {
+    /// How many objects there are.
+    pub objects: u64,
+    /// Those whose artifact has a record.
+    pub known: u64,
+    /// Those that no record points at, older than a day.
+    pub orphans: u64,
+}
+
 impl Service {
     /// Removes what is over at `now`. Any number of processes may do so at the same time. What fails is
     /// logged and left for the next sweep, and hinders nothing else.
@@ -77,6 +88,26 @@ impl Service {
                 info!(?swept, "swept");
             }
         }
+    }
+
+    /// Counts the bytes in the grid and names to `found` those that no record points at.
+    pub async fn find_orphans(&self, now: Timestamp, found: impl Fn(&Key) + Sync) -> Result<Orphans, Error> {
+        let mut counted = Orphans::default();
+        for storage in self.stores.distinct() {
+            let mut after = None;
+            while let Some(page) = next_page(&**storage, "grid/", &mut after).await? {
+                for object in page {
+                    let Ok(key) = object.key.as_str().parse::<GridKey>() else { continue };
+                    counted.objects += 1;
+                    counted.known += u64::from(self.metadata.artifact(key.artifact).await?.is_some());
+                    if self.is_orphan(&object, now).await? {
+                        counted.orphans += 1;
+                        found(&object.key);
+                    }
+                }
+            }
+        }
+        Ok(counted)
     }
 
     /// Removes bytes in the grid that no record points at, for the operator to call for after a crash. It
@@ -162,10 +193,9 @@ impl Service {
         let mut after = None;
         while let Some(page) = next_page(storage, "pending/", &mut after).await? {
             for object in page.into_iter().filter(|object| is_abandoned(object, now)) {
-                let upload = object.key.pending_artifact();
-                if let Some(id) = upload
-                    && self.is_awaited(id).await?
-                {
+                // What no upload of ours is called was not written by this service: it is not ours to remove.
+                let Some(id) = object.key.pending_artifact() else { continue };
+                if self.is_awaited(id).await? {
                     continue;
                 }
                 storage.delete(&object.key).await?;

@@ -212,7 +212,18 @@ async fn sweep_removes_orphans_when_told_to() {
     assert_eq!(setup.run(&["sweep"]).code, Some(0));
     assert!(old.exists(), "not without being told");
 
-    let swept = setup.run(&["sweep", "--orphans"]);
+    let named = setup.run(&["sweep", "--orphans"]);
+    assert!(
+        named.stdout.contains(&format!("orphan grid/default/users/alice/{}\n1 of 3 objects", "a".repeat(32))),
+        "{named:?}"
+    );
+    assert!(old.exists(), "it is named before it is removed");
+    let elsewhere =
+        setup.clone().with("ARTIFACTD_METADATA_SQLITE_PATH", "other.db").run(&["sweep", "--orphans", "--yes"]);
+    assert_eq!(elsewhere.code, Some(1), "{elsewhere:?}");
+    assert!(old.exists(), "with the wrong records nothing is removed");
+
+    let swept = setup.run(&["sweep", "--orphans", "--yes"]);
     assert!(swept.stdout.ends_with("removed 1 orphans\n"), "{swept:?}");
     assert!(!old.exists() && young.exists(), "a young one may belong to a request under way");
     assert_eq!(client.content(&kept).await, "kept");
