@@ -51,7 +51,7 @@ fn generate(folder: &Path, name: &str) -> io::Result<Secret> {
     let linked = std::fs::hard_link(&draft, &path);
     std::fs::remove_file(&draft)?;
     match linked {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
         _ => {
             // What is signed with it must not be worthless after a crash of the machine.
             data.sync()?;

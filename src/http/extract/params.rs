@@ -91,6 +91,7 @@ pub(in crate::http) enum UnknownFields {
 pub(in crate::http) struct FormParams {
     /// With a form: what becomes of fields that mean nothing here. Those that uploaders add by themselves (`name`,
     /// `type`, `relativePath`) are always ignored.
+    #[param(inline)]
     pub unknown_fields: UnknownFields,
 }
 

@@ -6,7 +6,7 @@ use axum::http::Method;
 use futures::future::join_all;
 use serde_json::json;
 
-use super::support::{Answer, Client, Disk, PrivateRedis, Proxy, S3, Setup, bytes, eventually};
+use super::support::{Answer, Client, PrivateRedis, Proxy, S3, Setup, bytes, eventually};
 
 /// So much of it is the machine's.
 const SLACK: Duration = Duration::from_secs(4);
@@ -138,36 +138,4 @@ async fn a_transfer_goes_on_as_long_as_bytes_move() {
     assert!(answer.expect(200).body == body);
     assert!(took > Duration::from_secs(1), "{took:?}");
     server.terminate();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_disk_that_hangs() {
-    let Some(disk) = Disk::mount(64) else { return };
-    for provider in ["filesystem", "sqlite"] {
-        let data = disk.path().join(provider);
-        let setup = Setup::new()
-            .with("ARTIFACTD_DATA_DIR", data.to_str().unwrap())
-            .with("ARTIFACT_PROVIDER", provider)
-            .with("DEADLINE_RECORDS_SECONDS", "1")
-            .with("DEADLINE_STORE_SECONDS", "2");
-        let server = setup.start();
-        let client = server.client(&setup);
-        let (id, other) = (client.stored(bytes(1, LARGE)).await, client.stored("small").await);
-
-        disk.freeze();
-        let (content, record) = (format!("/v1/artifacts/{id}/content"), format!("/v1/artifacts/{other}"));
-        let requests = [
-            (Method::POST, "/v1/artifacts?scope=user", "small"),
-            (Method::PUT, content.as_str(), "small"),
-            (Method::DELETE, &record, ""),
-        ];
-        all_fail_within(Duration::from_secs(4) + SLACK, &client, &requests).await;
-        client.get("/healthz").await.expect(200);
-        assert!(client.get(&content).await.expect(200).body == bytes(1, LARGE));
-
-        disk.thaw();
-        let stored = async || Some(client.store("again").await).filter(|answer| answer.status == 201);
-        eventually("it takes files again", stored).await;
-        server.terminate();
-    }
 }

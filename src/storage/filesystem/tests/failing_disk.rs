@@ -17,7 +17,6 @@ pub(in crate::storage::filesystem) struct Failing(PathBuf);
 
 impl FailingDisk {
     /// `None`, with a line that says why, where this may not be mounted: it takes root, loop devices and mkfs.ext4.
-    #[expect(clippy::print_stderr, reason = "it has to be seen")]
     pub(in crate::storage::filesystem) fn mount() -> Option<Self> {
         let mut disk = Self { folder: tempfile::tempdir().unwrap(), mounted: Vec::new() };
         match disk.try_mount() {

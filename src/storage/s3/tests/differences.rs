@@ -58,7 +58,7 @@ async fn a_store_without_the_checksums_of_s3_is_sent_none() {
 async fn rules_for_the_bucket_come_with_the_digest_that_every_store_knows() {
     for checksums in [Checksums::Sha256, Checksums::Md5, Checksums::None] {
         let mut server = server(checksums, [OK, NO_CORS, OK, NO_LIFECYCLE, OK]).await;
-        server.storage.set_up_bucket(&["https://app.example.com".to_owned()]).await.unwrap();
+        server.storage.set_up_bucket(&["https://app.example.com".to_owned()], None).await.unwrap();
         for number in 0..5 {
             let request = server.request().await;
             if checksums != Checksums::Sha256 {

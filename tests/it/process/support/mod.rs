@@ -1,7 +1,6 @@
 //! Starts the program, watches it, and ends it.
 
 mod client;
-mod disk;
 mod output;
 mod process;
 mod proxy;
@@ -12,7 +11,6 @@ mod wire;
 use std::time::Duration;
 
 pub(crate) use self::client::{Answer, Client};
-pub(crate) use self::disk::Disk;
 pub(crate) use self::process::{Ended, Server};
 pub(crate) use self::proxy::Proxy;
 pub(crate) use self::services::{PrivateRedis, S3};
