@@ -51,7 +51,7 @@ impl Filter {
             && self.stored_before.is_none_or(|before| artifact.stored_at < before)
             && self.min_bytes.is_none_or(|min| artifact.content.bytes >= min)
             && self.max_bytes.is_none_or(|max| artifact.content.bytes <= max)
-            && self.meta.iter().all(|term| term.is_in(&description.meta))
+            && (self.meta.is_empty() || are_in(&self.meta, &description.meta))
             && (self.words.is_empty() || self.words.is_subset(&words_of(artifact)))
     }
 }
@@ -109,13 +109,15 @@ impl MetaTerm {
         Some(Self { path: path.into(), value: text_of(value)? })
     }
 
-    fn is_in(&self, meta: &Meta) -> bool {
-        terms_of(meta).any(|term| term == *self)
-    }
-
     fn bytes(&self) -> usize {
         self.path.len() + self.value.len()
     }
+}
+
+/// Whether metadata is found by all of these.
+fn are_in(wanted: &[MetaTerm], meta: &Meta) -> bool {
+    let found_by: BTreeSet<MetaTerm> = terms_of(meta).collect();
+    wanted.iter().all(|term| found_by.contains(term))
 }
 
 /// Numbers that are equal have one text: that of the integer, if they are one.
@@ -227,6 +229,12 @@ serde_as_text!(Order);
 mod tests {
     use super::*;
     use serde_json::json;
+
+    impl MetaTerm {
+        fn is_in(&self, meta: &Meta) -> bool {
+            are_in(std::slice::from_ref(self), meta)
+        }
+    }
 
     fn terms(value: Value) -> Vec<(String, String)> {
         let meta: Meta = value.try_into().unwrap();

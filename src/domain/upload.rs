@@ -100,9 +100,10 @@ impl Upload {
         self.expires_at.plus_seconds(GRACE_SECONDS)
     }
 
-    /// The media type that its bytes speak for, if nothing else tells what it is.
-    pub fn guess_from(&self, looks_like: Option<MediaType>) -> Option<MediaType> {
-        looks_like.filter(|_| self.description.mime == MediaType::default())
+    /// The media type that bytes speak for which begin so, if nothing else tells what they are.
+    pub fn guess_from(&self, beginning: &[u8]) -> Option<MediaType> {
+        let is_unknown = self.description.mime == MediaType::default();
+        is_unknown.then(|| MediaType::by_beginning(beginning)).flatten()
     }
 
     /// The media type of the artifact. What clients send when they know nothing counts as nothing.

@@ -17,7 +17,8 @@ use crate::metadata::session_name;
 use crate::patience::within;
 use crate::storage::{Key, PutError, PutOptions, Storage};
 
-const PROBE: &[u8] = b"artifactd check";
+/// What is written to try a provider out.
+pub(super) const PROBE: &[u8] = b"artifactd check";
 /// How long a provider may take for all of it.
 const PATIENCE: Duration = Duration::from_secs(10);
 

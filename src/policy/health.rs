@@ -14,15 +14,16 @@ use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
-use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::Service;
+use super::check::PROBE;
 use crate::clock::new_artifact_id;
 use crate::domain::Invalid;
 use crate::domain::id::SandboxId;
 use crate::fault::{Chain, Fault, FaultKind};
+use crate::patience::within;
 use crate::storage::{Key, PutError, PutOptions, Storage};
 
 /// How long a provider may take to answer, and to be written.
@@ -31,7 +32,6 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const RETRY: Duration = Duration::from_secs(5);
 /// Whose leftovers, if a process ends in the middle of trying, the sweeper removes after a day.
 const SANDBOX: &str = "artifactd-check";
-const PROBE: &[u8] = b"artifactd check";
 
 /// Something that has to hold for requests to be served, and whether it does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -161,11 +161,11 @@ impl Service {
     pub async fn conditions(&self) -> Vec<Condition> {
         let stores = self.stores.distinct().into_iter().map(|storage| async move {
             // A listing, unlike a look at one key, tells a missing bucket from an empty one.
-            let answer = in_time(storage.name(), "answering", storage.list("check/", None, 1)).await;
+            let answer = within(PATIENCE, (storage.name(), "answering"), storage.list("check/", None, 1)).await;
             self.note_answer(Of { name: STORAGE, provider: storage.name() }, answer.map(drop));
         });
         let metadata = async {
-            let answer = in_time(self.metadata.name(), "answering", self.metadata.ping()).await;
+            let answer = within(PATIENCE, (self.metadata.name(), "answering"), self.metadata.ping()).await;
             self.note_answer(Of { name: METADATA, provider: self.metadata.name() }, answer);
         };
         tokio::join!(join_all(stores), metadata);
@@ -194,11 +194,11 @@ impl Service {
     /// Tries whether the providers can be written; `false` if one cannot.
     pub async fn try_writing(&self) -> bool {
         let stores = self.stores.distinct().into_iter().map(|storage| async move {
-            let written = in_time(storage.name(), "being tried", self.write_to(&**storage)).await;
+            let written = within(PATIENCE, (storage.name(), "being tried"), self.write_to(&**storage)).await;
             self.note_writing(Of { name: STORAGE, provider: storage.name() }, written)
         });
         let metadata = async {
-            let written = in_time(self.metadata.name(), "being tried", self.check_metadata()).await;
+            let written = within(PATIENCE, (self.metadata.name(), "being tried"), self.check_metadata()).await;
             self.note_writing(Of { name: METADATA, provider: self.metadata.name() }, written)
         };
         let (stores, metadata) = tokio::join!(join_all(stores), metadata);
@@ -241,13 +241,4 @@ impl Service {
         }
         state == State::Ok
     }
-}
-
-async fn in_time<T>(
-    provider: &'static str,
-    operation: &'static str,
-    work: impl Future<Output = Result<T, Fault>>,
-) -> Result<T, Fault> {
-    let late = |_| Fault::unavailable(provider, operation, "it took longer than 3 seconds");
-    timeout(PATIENCE, work).await.map_err(late)?
 }

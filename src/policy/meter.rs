@@ -9,7 +9,7 @@ use futures::{Stream, StreamExt as _};
 
 use super::utf8::Utf8Check;
 use crate::domain::digest::{Sha256Digest, Sha256Hasher};
-use crate::domain::media_type::{BEGINNING_BYTES, MediaType};
+use crate::domain::media_type::BEGINNING_BYTES;
 use crate::storage::BodyError;
 
 /// What is known of a body before it comes.
@@ -32,8 +32,8 @@ pub(super) struct Measured {
     pub sha256: Sha256Digest,
     /// Whether it is text in UTF-8.
     pub utf8: bool,
-    /// The media type that its beginning speaks for.
-    pub looks_like: Option<MediaType>,
+    /// How it begins: enough to tell its media type by.
+    pub beginning: Bytes,
 }
 
 /// A body that is checked while it passes. A provider that has read it to its end without an error has
@@ -72,7 +72,7 @@ impl<S> Meter<S> {
             bytes: self.bytes,
             sha256: *sha256,
             utf8: self.utf8.holds(),
-            looks_like: MediaType::by_beginning(&self.beginning),
+            beginning: self.beginning.into(),
         })
     }
 
@@ -142,7 +142,7 @@ mod tests {
     #[tokio::test]
     async fn size_and_digest_are_those_of_the_whole() {
         let digest = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824".parse().unwrap();
-        let hello = Measured { bytes: 5, sha256: digest, utf8: true, looks_like: None };
+        let hello = Measured { bytes: 5, sha256: digest, utf8: true, beginning: Bytes::from_static(b"hello") };
         assert_eq!(pass(&["he", "", "llo"], UNBOUNDED).await.unwrap().as_ref(), Some(&hello));
         let announced = Announced { length: Some(5), sha256: Some(digest), limit: 5 };
         assert_eq!(pass(&["hello"], announced).await.unwrap(), Some(hello));

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures::stream::BoxStream;
 use futures::{StreamExt as _, TryStreamExt as _};
 use tracing::warn;
@@ -18,7 +19,7 @@ use crate::storage::{BodyError, ByteStream, Key, PutError, PutOptions, Storage, 
 /// Bytes on their way from a caller.
 pub struct Incoming {
     /// The bytes.
-    pub body: BoxStream<'static, Result<bytes::Bytes, BodyError>>,
+    pub body: BoxStream<'static, Result<Bytes, BodyError>>,
     /// How many, if announced.
     pub length: Option<u64>,
     /// Their digest, if announced.
@@ -40,8 +41,8 @@ pub(super) struct Written {
     pub(super) store_etag: Option<String>,
     /// Whether they are text in UTF-8.
     pub(super) utf8: bool,
-    /// The media type that their beginning speaks for.
-    pub(super) looks_like: Option<MediaType>,
+    /// How they begin: enough to tell their media type by.
+    pub(super) beginning: Bytes,
 }
 
 impl Service {
@@ -75,11 +76,11 @@ impl Place {
                 return Err(error.into());
             }
         };
-        let Some(Measured { bytes, sha256, utf8, looks_like }) = meter.finish() else {
+        let Some(Measured { bytes, sha256, utf8, beginning }) = meter.finish() else {
             self.discard().await;
             return Err(Fault::broken(self.storage.name(), "storing", "the body was not read to its end").into());
         };
-        Ok(Written { bytes, sha256, store_etag: stored.etag, utf8, looks_like })
+        Ok(Written { bytes, sha256, store_etag: stored.etag, utf8, beginning })
     }
 
     /// Copies what was written at `source` to here: the provider does it, if it is the same.
@@ -150,7 +151,7 @@ impl Place {
 
     /// What a record says of bytes that were written here.
     pub(super) fn content(&self, written: Written, revision: Revision) -> Content {
-        let Written { bytes, sha256, store_etag, utf8, looks_like: _ } = written;
+        let Written { bytes, sha256, store_etag, utf8, beginning: _ } = written;
         let provider = self.storage.name().to_owned();
         Content { revision, bytes, sha256: Some(sha256), store_etag, provider, utf8 }
     }

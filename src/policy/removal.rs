@@ -6,12 +6,12 @@
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use tokio::time::timeout;
 
 use crate::fault::Fault;
-use crate::patience::Late;
+use crate::patience::{Late, within};
 use crate::storage::{Key, Storage};
 
+const DELETING: &str = "deleting";
 /// How long a caller waits for bytes to be removed.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// For how long a store that was late is left alone.
@@ -26,7 +26,7 @@ impl Removals {
     pub(super) async fn remove(&self, storage: &dyn Storage, key: &Key) -> Result<(), Fault> {
         let provider = storage.name();
         if self.was_late(provider) {
-            return Err(late(provider));
+            return Err(Fault::unavailable(provider, DELETING, Late));
         }
         remove(storage, key).await.inspect_err(|fault| {
             if fault.source.is::<Late>() {
@@ -48,9 +48,5 @@ impl Removals {
 
 /// Removes the bytes under a key, unless the store takes longer than a caller waits for that.
 pub(super) async fn remove(storage: &dyn Storage, key: &Key) -> Result<(), Fault> {
-    timeout(PATIENCE, storage.delete(key)).await.unwrap_or_else(|_| Err(late(storage.name())))
-}
-
-fn late(provider: &'static str) -> Fault {
-    Fault::unavailable(provider, "deleting", Late)
+    within(PATIENCE, (storage.name(), DELETING), storage.delete(key)).await
 }

@@ -145,9 +145,9 @@ impl ArtifactStore {
     /// Commits the record of bytes that are in place.
     async fn register(&self, mut draft: Draft, place: &Place, written: Written) -> Result<Artifact, Error> {
         if draft.new.sniff
-            && let Some(mime) = &written.looks_like
+            && let Some(mime) = MediaType::by_beginning(&written.beginning)
         {
-            draft.new.description.mime = mime.clone();
+            draft.new.description.mime = mime;
         }
         let result = self.service.insert(draft, place.content(written, FIRST_REVISION)).await;
         place.discard_if_refused(&result).await;

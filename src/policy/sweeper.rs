@@ -91,41 +91,43 @@ impl Service {
     }
 
     /// Counts the bytes in the grid and names to `found` those that no record points at.
-    pub async fn find_orphans(&self, now: Timestamp, found: impl Fn(&Key) + Sync) -> Result<Orphans, Error> {
-        let mut counted = Orphans::default();
-        for storage in self.stores.distinct() {
-            let mut after = None;
-            while let Some(page) = next_page(&**storage, "grid/", &mut after).await? {
-                for object in page {
-                    let Ok(key) = object.key.as_str().parse::<GridKey>() else { continue };
-                    counted.objects += 1;
-                    counted.known += u64::from(self.metadata.artifact(key.artifact).await?.is_some());
-                    if self.is_orphan(&object, now).await? {
-                        counted.orphans += 1;
-                        found(&object.key);
-                    }
-                }
-            }
-        }
-        Ok(counted)
+    pub async fn find_orphans(&self, now: Timestamp, found: impl Fn(&Key)) -> Result<Orphans, Error> {
+        self.each_orphan(now, async |_, key| {
+            found(key);
+            Ok(())
+        })
+        .await
     }
 
     /// Removes bytes in the grid that no record points at, for the operator to call for after a crash. It
     /// looks at every object, and takes the records' word: with lost records, all bytes are orphans.
     pub async fn sweep_orphans(&self, now: Timestamp) -> Result<u64, Error> {
-        let mut swept = 0;
+        Ok(self.each_orphan(now, async |storage, key| storage.delete(key).await).await?.orphans)
+    }
+
+    async fn each_orphan(
+        &self,
+        now: Timestamp,
+        act: impl AsyncFn(&dyn Storage, &Key) -> Result<(), Fault>,
+    ) -> Result<Orphans, Error> {
+        let mut counted = Orphans::default();
         for storage in self.stores.distinct() {
             let mut after = None;
             while let Some(page) = next_page(&**storage, "grid/", &mut after).await? {
                 for object in page {
-                    if self.is_orphan(&object, now).await? {
-                        storage.delete(&object.key).await?;
-                        swept += 1;
+                    // What is no key of the grid was not written by this service: it is not ours to remove.
+                    let Ok(key) = object.key.as_str().parse::<GridKey>() else { continue };
+                    let record = self.metadata.artifact(key.artifact).await?;
+                    counted.objects += 1;
+                    counted.known += u64::from(record.is_some());
+                    if is_abandoned(&object, now) && self.is_orphan(&key, record.as_ref(), now).await? {
+                        act(&**storage, &object.key).await?;
+                        counted.orphans += 1;
                     }
                 }
             }
         }
-        Ok(swept)
+        Ok(counted)
     }
 
     /// Whether a record points at these bytes.
@@ -134,17 +136,15 @@ impl Service {
         Ok(record.is_some_and(|artifact| artifact.key() == *key))
     }
 
-    async fn is_orphan(&self, object: &ObjectInfo, now: Timestamp) -> Result<bool, Error> {
-        // What is no key of the grid was not written by this service: it is not ours to remove.
-        let Ok(key) = object.key.as_str().parse::<GridKey>() else { return Ok(false) };
-        if !is_abandoned(object, now) {
-            return Ok(false);
-        }
-        Ok(match self.metadata.artifact(key.artifact).await? {
+    /// Whether nobody needs bytes that were stored long ago, by the record of their artifact.
+    async fn is_orphan(&self, key: &GridKey, record: Option<&Artifact>, now: Timestamp) -> Result<bool, Error> {
+        Ok(match record {
             // The store may have joined the parts of an upload, and the record is yet to come.
             None => !self.is_awaited(key.artifact).await?,
             // What was just replaced may still be read; its note of garbage has it removed.
-            Some(artifact) => artifact.key() != key && now.seconds_since(artifact.updated_at) > ABANDONED_AFTER_SECONDS,
+            Some(artifact) => {
+                artifact.key() != *key && now.seconds_since(artifact.updated_at) > ABANDONED_AFTER_SECONDS
+            }
         })
     }
 

@@ -56,11 +56,6 @@ impl Key {
         part_of_name(name)
     }
 
-    /// Whether a provider was tried out here.
-    pub fn is_check(&self) -> bool {
-        self.0.strip_prefix("check/").is_some_and(|id| id.parse::<ArtifactId>().is_ok())
-    }
-
     /// Where a provider is tried out.
     pub fn check(id: ArtifactId) -> Self {
         Self(format!("check/{id}"))

@@ -79,7 +79,7 @@ impl Service {
         let part = added?.ok_or(Error::UploadNotFound)?;
         // Nothing is known of the whole from one of several parts.
         let arrived = Arrived {
-            content_type: content_type.or_else(|| upload.guess_from(written.looks_like)),
+            content_type: content_type.or_else(|| upload.guess_from(&written.beginning)),
             utf8: written.utf8 && !upload.is_multipart(),
         };
         self.note_arrival(upload, arrived).await?;

@@ -117,6 +117,7 @@ impl Storage for FilesystemStorage {
             PutError::Body(_) => error,
         })
     }
+
     async fn get(&self, key: &Key, range: Option<Range<u64>>) -> Result<Option<ByteStream>, Fault> {
         let path = self.disk.path(key);
         if let Some((file, size)) = cached::open(&path) {

@@ -130,9 +130,7 @@ impl StoreDocument {
         let attributes = Attributes { filename, summary, scope, ttl, meta, sha256 };
         Ok(attributes.into_file(mime, FormContent::Held(Held { bytes, share: Arc::clone(share) })))
     }
-}
 
-impl StoreDocument {
     /// JSON is UTF-8, and so is the text in it.
     fn type_of_text(&self) -> Result<MediaType, ApiError> {
         let mime = self.mime.clone().or_else(|| self.filename.as_ref().and_then(MediaType::by_name));
